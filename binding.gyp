@@ -1,0 +1,24 @@
+# The default build (node-gyp). The source list is native/sources.mjs; CMakeLists.txt reads the same one.
+{
+  'variables': {
+    # node-gyp rebuild --sanitize=address|thread|undefined
+    'sanitize%': '',
+  },
+  'targets': [{
+    'target_name': 'tailrace',
+    'sources': ['<!@(node native/sources.mjs addon)'],
+    'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS'],
+    'cflags!': ['-O2'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fexceptions'],
+    'cflags_cc': ['-std=c++20', '-O3', '-g1', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-cast-function-type', '-fno-plt'],
+    'ldflags': ['-Wl,-z,nodelete', '-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'],
+    'conditions': [
+      ['sanitize!=""', {
+        'cflags_cc': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer'],
+        'ldflags!': ['-static-libstdc++', '-static-libgcc'],
+        'ldflags': ['-fsanitize=<(sanitize)'],
+      }],
+    ],
+  }],
+}

@@ -1,0 +1,19 @@
+// The entry of the addon, a table of contents: one init function a part, each in its own small file.
+#include <napi.h>
+
+#include "binding/env_local.h"
+
+namespace tailrace::binding {
+
+EnvLocal& env_local(Napi::Env env) { return *env.GetInstanceData<EnvLocal>(); }
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new EnvLocal);
+  return exports;
+}
+
+}  // namespace tailrace::binding
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return tailrace::binding::init(env, exports); }
+
+NODE_API_MODULE(tailrace, Init)
