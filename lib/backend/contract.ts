@@ -13,10 +13,137 @@ export interface Backend {
   /** The SIMD kernel in use: icelake, haswell, fallback; 'js' on the fallback. */
   readonly isa: string;
   readonly supports: Supports;
+  readonly json: JsonBackend;
   readonly server: ServerBackend;
 }
 
+// ---------------------------------------------------------------- json
+
+/**
+ * All filled in and checked by the facade. undefined instead of this record means the defaults, which are
+ * JSON.parse's own: number, last, no depth limit, ignore, ignore, replace, auto.
+ */
+export interface JsonParseOptions {
+  /** bigint: integers (no fraction, no exponent) that a double cannot hold exactly become bigints. */
+  integers: 'number' | 'bigint';
+  duplicateKeys: 'last' | 'error';
+  /** Arrays and objects that may be open at once: `[]` needs 1, a scalar 0. kJsonNoDepthLimit: no limit. */
+  maxDepth: number;
+  /** What becomes of a key `__proto__` (compared unescaped). remove: as if its last value had been deleted. */
+  protoAction: 'ignore' | 'remove' | 'error';
+  /** The same for a key `constructor` whose (last) value is an object with an own key `prototype`. */
+  constructorAction: 'ignore' | 'remove' | 'error';
+  /** Bytes only: replace as TextDecoder does (a maximal subpart becomes one U+FFFD), or fail. */
+  utf8: 'replace' | 'error';
+  /** A hint about memory, never about values: auto: a kept string pins at most 4 KB of its document. */
+  strings: 'auto' | 'flat' | 'sliced';
+}
+
+/** maxDepth of a document without a limit. */
+export const kJsonNoDepthLimit = 0xffff_ffff;
+
+/** What JsonValue.type says, in the order of these numbers. */
+export enum JsonType {
+  null = 0,
+  boolean = 1,
+  number = 2,
+  string = 3,
+  array = 4,
+  object = 5,
+}
+
+/**
+ * A JSON pointer, split and unescaped once. Object: the last member of that name. Array: `0` or a number
+ * without leading zero; anything else (`-` too) finds nothing. No token: the node itself.
+ */
+export interface JsonPath {
+  readonly tokens: readonly string[];
+  /** A backend may hang its own compiled form here; nobody else touches it. */
+  compiled?: unknown;
+}
+
+/**
+ * A validated document whose values are made when asked for. A node is a number only its document
+ * understands; -1 says there is none. The facade asks only with nodes it got from this document, and not after close().
+ */
+export interface JsonBackendDocument {
+  readonly root: number;
+  type(node: number): JsonType;
+  /** Elements of an array; members of an object, duplicates counted; 0 for others. */
+  size(node: number): number;
+  /** Elements in order, or for an object key, value, key, value … in document order, duplicates too. */
+  children(node: number): ArrayLike<number>;
+  at(node: number, index: number): number;
+  find(node: number, key: string): number;
+  resolve(node: number, path: JsonPath): number;
+  /** resolve and toJS in one call; undefined when there is nothing. */
+  get(node: number, path: JsonPath): unknown;
+  /** The whole value (a key node gives its string), as parse() with the document's options would. */
+  toJS(node: number): unknown;
+  /** Its exact source text without surrounding space, as UTF-8; a copy. */
+  raw(node: number): Buffer;
+  /** Frees what it holds at once. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Bytes arrive as a plain Uint8Array or Buffer over an ArrayBuffer: the facade has copied what was shared and
+ * refused what was detached. Every failure is thrown as jsonFailure() of backend/json-failure.ts makes it.
+ *
+ * `offset` of a failure (in bytes; UTF-16 units for a string; from `start` for a range) is the length of the
+ * longest prefix that some valid JSON text begins with: the first unit that cannot stand where it stands, or
+ * the input's length when it ends too early. utf8 'error': the first byte of the first bad sequence. Depth: the bracket that
+ * is one too many. Keys: the opening quote of the first offending key (for a duplicate the later one).
+ * Order when several apply: utf8, then syntax or depth whichever stands first, then keys.
+ */
+export interface JsonBackend {
+  parse(input: string | Uint8Array, options: JsonParseOptions | undefined): unknown;
+  /** parse of bytes[start, end) without making a view: for lines and for the server. */
+  parseRange(bytes: Uint8Array, start: number, end: number, options: JsonParseOptions | undefined): unknown;
+  /** Whether parse would return. */
+  validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean;
+  /** The same text without insignificant space, everything else byte for byte; bytes that are not UTF-8 stay. */
+  minify(input: string | Uint8Array): Buffer;
+  /** Always copies its input. */
+  open(input: string | Uint8Array, options: JsonParseOptions | undefined): JsonBackendDocument;
+  /**
+   * JSON.stringify(value) as UTF-8; undefined when that gives undefined. bigintAsInteger: bigints (after
+   * toJSON) become integers instead of a TypeError.
+   */
+  encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined;
+}
+
 // ---------------------------------------------------------------- server, rpc
+
+// What both server backends answer on their own (the conformance suite holds them to it):
+// - malformed request, HTTP/1.1 without Host, Content-Length with Transfer-Encoding: 400, then close; header
+//   too large or too many: 431, close; body above bodyBytes: 413, close (before any 100 Continue); unknown
+//   Transfer-Encoding: 501; Expect other than 100-continue: 417; a version other than HTTP/1.x: 505 or 400.
+// - path of no route: 404; path of a route, other method: 405 with Allow; HEAD runs the GET route, its body
+//   dropped. A literal segment beats ':name', from left to right; ':name' never matches an empty segment.
+//   The path is the target up to '?', compared as sent; absolute-form targets lose scheme and authority.
+// - header not complete headerMs after its first byte, or body not complete requestMs after the request's
+//   first byte: 408, close. Handler not settled by its deadline (first byte + requestMs): 503, its signal
+//   aborts. A connection without a request for idleMs: closed without a word. Above `connections`: accepted
+//   and closed at once, counted as refused. Queue of the group full: 503 with Retry-After: 1.
+// - a reply without a Content-Type header gets none; 204 and 304 have no body. Own replies are text/plain.
+// - the client gone before the reply: signal() aborts with an AbortError.
+// - health: GET live gives 200 'ok\n'; GET ready 200 'ok\n', or 503 while shedding or draining.
+// - close(drainMs): stop listening, close idle connections, replies under way carry Connection: close.
+//   What is left after drainMs: signals abort, sockets are destroyed.
+//
+// JSON-RPC (RpcSpec): POST on its path, the query ignored; other methods 405 with Allow: POST. Always HTTP 200
+// with application/json; 204 when there is nothing to say (notifications only).
+// - not UTF-8, not JSON, empty body: one -32700, id null. Deeper than limits.depth, more calls than limits.batch,
+//   empty batch, top level neither object nor array: one -32600, id null.
+// - a call is an object with jsonrpc exactly "2.0", method a string, params absent, array or object, id absent,
+//   string, number or null; otherwise -32600, with the id when that is valid and null when not (also when absent).
+//   Other members are ignored; of duplicate members the last counts; escaped member names count ("\u0069d").
+// - the id is echoed as its JSON text, byte for byte (1e2, 12345678901234567890, "\u0041").
+// - unknown method -32601. A "__proto__" member anywhere in params, or a "constructor" member whose value has
+//   a "prototype" member: -32602 for that call. (Lazy params are not looked at: their reader is.)
+// - undefined as a result is null. A call not settled after min(timeoutMs, deadline): -32001, signal aborts.
+// - replies of a batch stand in the order of its calls. Texts and codes: rpcFailures in backend/shared.ts.
 
 /** All limits are filled in by the facade: bytes, counts, milliseconds. */
 export interface ServerLimits {
@@ -60,7 +187,7 @@ export interface BackendRequest {
   readonly method: string;
   /** Request target as sent, with its query. */
   readonly target: string;
-  /** Index into RouteSpec list; the captured segments, still percent-encoded. */
+  /** The captured segments in the path's order, still percent-encoded. */
   readonly params: readonly string[];
   /** name, value, name, value …; names in lower case */
   rawHeaders(): string[];
@@ -86,7 +213,10 @@ export interface RouteSpec {
   method: string;
   /** '/users/:id'; the last route of the list may be '*' (notFound). */
   path: string;
-  /** Never throws synchronously and never rejects: the facade has turned failures into replies. */
+  /**
+   * Runs the handler in an async scope of its own. Never throws synchronously and never rejects: the facade
+   * has turned failures into replies.
+   */
   handle(request: BackendRequest): RawReply | Promise<RawReply>;
 }
 
@@ -100,8 +230,11 @@ export interface RpcMethodSpec {
   name: string;
   /** Params stay JSON text: the handler gets a JsonDocument. */
   lazy: boolean;
+  /** Of calls that wait for JavaScript together, higher ones start first: 2 high, 1 normal, 0 low. */
+  priority: number;
   /**
-   * Runs the handler. May throw or reject: the backend turns the error into a reply by RpcSpec.failure.
+   * Runs the handler in an async scope of its own. May throw or reject: the backend turns the error into a
+   * reply by RpcSpec.failure. A RawJson (backend/shared.ts) as result is JSON text to be placed as it is.
    * `params` is the parsed value, undefined when the call has none, a Buffer of JSON text when lazy.
    */
   invoke(params: unknown, call: BackendCall): unknown;
@@ -125,6 +258,8 @@ export interface ServerSpec {
   routes: readonly RouteSpec[];
   rpc: RpcSpec | undefined;
   onError(error: Error): void;
+  /** Connections were turned away at the limit; at most one call a loop turn. */
+  onRefused(count: number): void;
 }
 
 export interface ServerStats {
