@@ -1,0 +1,51 @@
+// The environment's event loop as host of its P: one uv_poll on the poller's descriptor and one uv_async for
+// signals from other threads, both unref'd unless a server asks for more. The only use of libuv in the
+// project.
+//
+// One LoopHost per environment, made when it first serves. It owns the environment's IsolateM and ends with
+// the environment: an async cleanup hook takes the P back from any native M, tells the client, destroys the
+// P, closes the libuv handles and lets the environment go on only when libuv has forgotten them.
+#pragma once
+
+#include <napi.h>
+
+#include "base/status.h"
+#include "sched/isolate_m.h"
+
+namespace tailrace::binding {
+
+class LoopHost {
+ public:
+  /** Who works on this loop (the server of this environment). All on the environment's thread. */
+  struct Client {
+    /** The poller may be ready, or somebody signalled. No HandleScope is open; the P is not held. */
+    virtual void on_loop() noexcept = 0;
+    /**
+     * The environment ends and JS must not be entered any more. The P is held, for the last time: close
+     * sockets, cancel timers, free records. Called at most once.
+     */
+    virtual void on_teardown() noexcept = 0;
+
+   protected:
+    ~Client() = default;
+  };
+
+  /** The environment's host, made (with its IsolateM) at the first call. */
+  static Result<LoopHost*> of(Napi::Env env) noexcept;
+  /** The same, but null when there is none yet. */
+  static LoopHost* peek(Napi::Env env) noexcept;
+
+  /** One client an environment; null takes it away. */
+  virtual void set_client(Client* client) noexcept = 0;
+  virtual sched::IsolateM& isolate() noexcept = 0;
+  /** The loop stays alive while refs > unrefs; counted. */
+  virtual void ref() noexcept = 0;
+  virtual void unref() noexcept = 0;
+  /** Calls the client back in the next turn of the loop. This thread; others use it through sched. */
+  virtual void wake() noexcept = 0;
+
+ protected:
+  ~LoopHost() = default;
+};
+
+}  // namespace tailrace::binding

@@ -1,0 +1,149 @@
+// P: what the hot path needs, owned by exactly one M at a time so that the hot path takes no lock: poller,
+// timer wheel, slab cache, run queue, inbox, and what higher layers keep per P. Who owns it says its word
+// (p_word.h).
+//
+// "Owner only" below means: between IsolateM::acquire() and lend() on the isolate's thread, or anywhere
+// inside turn() (Waiters, timers, Messages and Gs run there), whichever thread that is.
+//
+// The memory of a P is never given back to the system, only used again for the next one (as descriptor slots
+// are): sysmon and stealing Ms may look at the word and the run queue of a P that dies under them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/mpsc.h"
+#include "base/waiter.h"
+#include "sched/message.h"
+#include "sched/p_word.h"
+#include "sched/plocal.h"
+
+namespace tailrace {
+class TimerWheel;
+namespace net {
+class Poller;
+}
+namespace memory {
+class Cache;
+}
+}  // namespace tailrace
+
+namespace tailrace::sched {
+
+struct G;
+
+/** What one turn may do before it returns; what is left is kept and reported as TurnResult::more. */
+struct Budget {
+  uint32_t pieces = 1024;     // messages, waiters, timers and Gs together
+  uint32_t requests = 1024;   // counted by P::spend
+  uint64_t bytes = 4u << 20;  // counted by P::spend
+  bool poll = true;           // false: the inbox only (replies after a batch), no system call
+};
+
+struct TurnResult {
+  bool more = false;    // work is left that no poller event will announce: turn again before blocking
+  bool wanted = false;  // stopped because the isolate wants its P
+  uint32_t pieces = 0;  // pieces of work done
+};
+
+class P {
+ public:
+  P(const P&) = delete;
+  P& operator=(const P&) = delete;
+
+  // ---- owner only
+  net::Poller& poller() noexcept { return *poller_; }
+  TimerWheel& timers() noexcept { return *timers_; }
+  memory::Cache& cache() noexcept { return *cache_; }
+  /** Monotonic time of this turn: read once a turn and after each poll. */
+  uint64_t now_ns() const noexcept { return now_ns_; }
+
+  /** Puts a waiter on the still-ready list; it runs in this turn or the next, before anything blocks. */
+  void ready(Waiter& waiter, uint32_t events) noexcept { ready_.push(waiter, events); }
+  /** Takes a waiter out of the list before its memory goes. Linear; costs nothing when it is not queued. */
+  void forget(Waiter& waiter) noexcept { ready_.remove(waiter); }
+  /** Makes a parked or new G runnable on this P. */
+  void ready(G& g) noexcept;
+
+  /** Counts against the turn's budget. False once it is spent: put the rest back with ready(…, kAgain). */
+  bool spend(uint32_t requests, uint64_t bytes) noexcept {
+    requests_left_ = requests_left_ > requests ? requests_left_ - requests : 0;
+    bytes_left_ = bytes_left_ > bytes ? bytes_left_ - bytes : 0;
+    return requests_left_ != 0 && bytes_left_ != 0;
+  }
+
+  /** The isolate asks for the P back: stop between two pieces of work. turn() looks by itself. */
+  bool wanted() const noexcept { return word_.peek().status() == PStatus::wanted; }
+
+  /** One bounded round: inbox, poll(0), still-ready list, timers, run queue. Never blocks. */
+  TurnResult turn(const Budget& budget) noexcept;
+
+  template <class T>
+  T& local(PLocal<T>& key) noexcept {
+    const uint32_t slot = key.slot();
+    if (!locals_[slot].value) adopt_local(slot, PLocal<T>::make(*this), &PLocal<T>::drop);
+    return *static_cast<T*>(locals_[slot].value);
+  }
+
+  // ---- any thread
+  /** Puts a message into the inbox and wakes the owner if it may sleep. False: the P is closed, the message
+   * was delivered here and now (see Message::deliver). The caller holds a reference (retain) or is the owner.
+   */
+  bool post(Message& message) noexcept;
+  /** The same without the wake: the caller is about to turn this P itself, or to kick() it. */
+  bool post_quiet(Message& message) noexcept;
+  /** Wakes the owner if it may sleep. */
+  void kick() noexcept;
+
+  /** The P is gone or going: its owner takes no more messages. */
+  // acquire: partner of the release in close()
+  bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  /** Keeps the P from being used again for another isolate; post() stays legal until release(). */
+  void retain() noexcept;
+  void release() noexcept;
+
+  uint32_t id() const noexcept { return id_; }
+  PWord word() const noexcept { return word_.load(); }
+  /** Times a native M took this P over. */
+  uint64_t handoffs() const noexcept { return handoffs_.load(std::memory_order_relaxed); }
+
+  /** The P that the calling thread runs now, or null. */
+  static P* current() noexcept;
+
+ private:
+  friend class IsolateM;
+  friend class Runtime;
+  friend struct PTest;
+  P() noexcept = default;
+  ~P() = default;
+
+  struct Local {
+    void* value = nullptr;
+    void (*drop)(void*) = nullptr;
+    uint32_t next = 0;  // slot + 1 of the one made before
+  };
+  void adopt_local(uint32_t slot, void* value, void (*drop)(void*)) noexcept;
+
+  // hot, owner
+  WaiterList ready_;
+  MpscNode* messages_ = nullptr;  // taken from the inbox, not delivered yet
+  uint64_t now_ns_ = 0;
+  uint64_t bytes_left_ = 0;
+  uint32_t requests_left_ = 0;
+  uint32_t id_ = 0;
+  net::Poller* poller_ = nullptr;
+  TimerWheel* timers_ = nullptr;
+  memory::Cache* cache_ = nullptr;
+  Local locals_[kMaxPLocals];
+  uint32_t last_local_ = 0;
+
+  // shared
+  alignas(64) AtomicPWord word_;
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> closed_{true};
+  std::atomic<uint32_t> refs_{0};
+  std::atomic<uint64_t> handoffs_{0};
+  MpscList inbox_;
+};
+
+}  // namespace tailrace::sched
