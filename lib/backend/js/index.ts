@@ -1,0 +1,19 @@
+// The fallback: the contract's parts on what Node has, each loaded at first use.
+
+import type { Backend, JsonBackend, ServerBackend } from '../contract';
+import { lazyObject } from '../lazy';
+
+/** The shape of lib/backend/js/<part>. */
+interface Part<T> {
+  create(): T;
+}
+
+export function createJsBackend(): Backend {
+  return lazyObject<Backend>({
+    name: () => 'js',
+    isa: () => 'js',
+    supports: () => ({ handoff: false }),
+    json: () => (require('./json') as Part<JsonBackend>).create(),
+    server: () => (require('./server') as Part<ServerBackend>).create(),
+  });
+}

@@ -1,0 +1,48 @@
+// The root of the package: every part under its name, each loaded when one of its exports is first looked at, so that
+// `require('tailrace')` costs next to nothing. The same parts are modules of their own: tailrace/json and so on.
+
+import { availableParallelism } from 'node:os';
+import type { Supports } from './backend/contract';
+import { selection } from './backend/select';
+
+export {
+  ClosedError,
+  InvalidArgument,
+  isTailraceError,
+  JsonSchemaError,
+  JsonSyntaxError,
+  LimitError,
+  QueueFullError,
+  TailraceError,
+  TimeoutError,
+} from './errors';
+
+/** What this process (this thread) runs on. */
+export interface RuntimeInfo {
+  backend: 'native' | 'js';
+  /** Why it is the fallback; absent on the native backend. */
+  reason?: string;
+  /** SIMD kernel in use: 'icelake', 'haswell', 'fallback'; 'js' on the fallback. */
+  isa: string;
+  /** Of this package. */
+  version: string;
+  /** Of Node, without the 'v'. */
+  node: string;
+  procs: number;
+  /** What only the native backend does. */
+  supports: Supports;
+}
+
+/** Says which backend is in use and why. Chooses it when nothing has yet. */
+export function runtimeInfo(): RuntimeInfo {
+  const { backend, reason } = selection();
+  return {
+    backend: backend.name,
+    ...(reason === undefined ? {} : { reason }),
+    isa: backend.isa,
+    version: (require('../../package.json') as { version: string }).version,
+    node: process.versions.node,
+    procs: availableParallelism(),
+    supports: { ...backend.supports },
+  };
+}
