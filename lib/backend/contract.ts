@@ -69,7 +69,10 @@ export interface JsonPath {
 export interface JsonBackendDocument {
   readonly root: number;
   type(node: number): JsonType;
-  /** Elements of an array; members of an object, duplicates counted; 0 for others. */
+  /**
+   * Elements of an array; members of an object, duplicates counted; 0 for others. This, children, find and
+   * resolve see every member: the facade hides what an action `remove` removes; toJS and get (of a value) leave it out.
+   */
   size(node: number): number;
   /** Elements in order, or for an object key, value, key, value … in document order, duplicates too. */
   children(node: number): ArrayLike<number>;
@@ -93,7 +96,7 @@ export interface JsonBackendDocument {
  * `offset` of a failure (in bytes; UTF-16 units for a string; from `start` for a range) is the length of the
  * longest prefix that some valid JSON text begins with: the first unit that cannot stand where it stands, or
  * the input's length when it ends too early. utf8 'error': the first byte of the first bad sequence. Depth: the bracket that
- * is one too many. Keys: the opening quote of the first offending key (for a duplicate the later one).
+ * is one too many. Keys: the opening quote of the first offending key (for a duplicate the later one; a key that is both counts as a duplicate).
  * Order when several apply: utf8, then syntax or depth whichever stands first, then keys.
  */
 export interface JsonBackend {

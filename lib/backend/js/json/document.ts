@@ -1,0 +1,100 @@
+// Lazy documents of the fallback: a private copy of the text and the scanner's tape. Values are JSON.parse of
+// their source text, made when asked for.
+
+import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../../contract';
+import { JsonType } from '../../contract';
+import { stringAt } from './build';
+import { scanned, valueOf } from './parse';
+import { Tape } from './scan';
+import { type Source, sourceOf } from './source';
+
+const kNone = -1;
+const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
+
+class ScannedDocument implements JsonBackendDocument {
+  readonly root = 0;
+
+  constructor(
+    private source: Source,
+    private tape: Tape,
+    private readonly options: JsonParseOptions | undefined,
+  ) {}
+
+  type(node: number): JsonType {
+    return this.tape.type(node);
+  }
+
+  size(node: number): number {
+    return this.tape.count(node);
+  }
+
+  children(node: number): ArrayLike<number> {
+    const tape = this.tape;
+    const object = tape.type(node) === JsonType.object;
+    const list = new Array<number>(tape.count(node) * (object ? 2 : 1));
+    let at = 0;
+    const end = tape.next(node);
+    for (let child = node + 1; child < end; child = tape.next(child)) list[at++] = child;
+    return list;
+  }
+
+  at(node: number, index: number): number {
+    const tape = this.tape;
+    if (tape.type(node) !== JsonType.array || !(index >= 0 && index < tape.count(node))) return kNone;
+    let child = node + 1;
+    for (let left = index; left > 0; left--) child = tape.next(child);
+    return child;
+  }
+
+  find(node: number, key: string): number {
+    const tape = this.tape;
+    let found = kNone;
+    if (tape.type(node) !== JsonType.object) return found;
+    const end = tape.next(node);
+    for (let member = node + 1; member < end; member = tape.next(member + 1)) {
+      // A key without escapes has no more UTF-16 units than the source has units between its quotes.
+      const units = tape.end(member) - tape.start(member) - 2;
+      if (units >= key.length && stringAt(this.source, tape, member) === key) found = member + 1;
+    }
+    return found;
+  }
+
+  resolve(node: number, path: JsonPath): number {
+    let at = node;
+    for (const token of path.tokens) {
+      const type = this.tape.type(at);
+      if (type === JsonType.object) at = this.find(at, token);
+      else if (type === JsonType.array && kIndex.test(token)) at = this.at(at, Number(token));
+      else return kNone;
+      if (at === kNone) return kNone;
+    }
+    return at;
+  }
+
+  get(node: number, path: JsonPath): unknown {
+    const found = this.resolve(node, path);
+    return found === kNone ? undefined : this.toJS(found);
+  }
+
+  toJS(node: number): unknown {
+    return valueOf(this.source, this.tape, node, this.options);
+  }
+
+  raw(node: number): Buffer {
+    return this.source.raw(this.tape.start(node), this.tape.end(node));
+  }
+
+  close(): void {
+    this.tape = new Tape();
+    this.source = sourceOf('');
+  }
+}
+
+export function openDocument(
+  input: string | Uint8Array,
+  options: JsonParseOptions | undefined,
+): JsonBackendDocument {
+  const own = typeof input === 'string' ? input : Buffer.from(input);
+  const { source, tape } = scanned(own, 0, own.length, options);
+  return new ScannedDocument(source, tape, options);
+}
