@@ -45,7 +45,7 @@ class Listener {
 
   /**
    * Binds and listens. Error::address_in_use, address_invalid or permission where they fit, else
-   * Error::system; sys() is errno. A unix path: os::Address::unix_path.
+   * Error::system; sys() is errno. A unix path: os::Address::path, removed again by whoever made it.
    */
   Status open(const os::Address& address, const ListenOptions& options) noexcept;
   void close() noexcept;

@@ -41,8 +41,10 @@ class Stream {
 
   /** state: ok (bytes > 0), would_block, closed (the peer's end), error (sys). */
   os::IoResult read(char* out, size_t capacity) noexcept;
-  /** Writes what the socket takes: ok may be short (then writable() is false until the next edge),
-   * would_block, closed, error. */
+  /**
+   * Writes what the socket takes: ok may be short (write again until would_block: only that promises a later
+   * edge), would_block (then writable() is false until the edge), closed, error.
+   */
   os::IoResult write(const char* data, size_t size) noexcept;
   os::IoResult write(const Span* spans, size_t count) noexcept;
 
