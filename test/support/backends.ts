@@ -1,0 +1,31 @@
+// How a test file says which backend it is about. Call one of these before anything of the package is used (imports
+// are fine: the backend is chosen at first use).
+
+import { loadAddon } from '../../lib/backend/load';
+
+/** Ends this file as skipped, with the reason. The runner accepts it only before any test has run. */
+export function skipFile(reason: string): never {
+  console.log(`@skip-file ${reason}`);
+  process.exit(0);
+}
+
+/**
+ * This file tests the native backend. Without a binary the file is skipped, unless TAILRACE_TEST_NATIVE=required;
+ * a binary that does not load is always a failure.
+ */
+export function onNative(): void {
+  const load = loadAddon();
+  if (load.state === 'absent' && process.env.TAILRACE_TEST_NATIVE !== 'required') skipFile(load.reason);
+  if (load.state !== 'loaded') throw new Error(load.reason);
+  process.env.TAILRACE_BACKEND = 'native';
+}
+
+/** This file tests the JavaScript fallback. */
+export function onFallback(): void {
+  process.env.TAILRACE_BACKEND = 'js';
+}
+
+/** Whether the native backend can be had in this process. */
+export function hasNative(): boolean {
+  return loadAddon().state === 'loaded';
+}
