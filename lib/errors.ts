@@ -7,33 +7,45 @@ import { getSystemErrorMap, inspect } from 'node:util';
 
 /** Codes and texts by the name of the core's enum (native/base/status.h), without `ok`. */
 export const errorTable = {
-  out_of_memory: { code: 'ERR_TAILRACE_OUT_OF_MEMORY', text: 'Out of memory' },
-  system: { code: 'ERR_TAILRACE_SYSTEM', text: 'The operating system refused' },
-  address_in_use: { code: 'ERR_TAILRACE_ADDRESS_IN_USE', text: 'Address already in use' },
-  address_invalid: { code: 'ERR_TAILRACE_ADDRESS_INVALID', text: 'Not a valid address' },
-  permission: { code: 'ERR_TAILRACE_PERMISSION', text: 'Permission denied' },
-  closed: { code: 'ERR_TAILRACE_CLOSED', text: 'Already closed' },
-  timed_out: { code: 'ERR_TAILRACE_TIMEOUT', text: 'Timed out' },
-  would_block: { code: 'ERR_TAILRACE_WOULD_BLOCK', text: 'Would block' },
-  invalid_argument: { code: 'ERR_TAILRACE_INVALID_ARG', text: 'Invalid argument' },
-  stale_handle: { code: 'ERR_TAILRACE_STALE_HANDLE', text: 'The handle is stale or of another runtime' },
-  limit_exceeded: { code: 'ERR_TAILRACE_LIMIT', text: 'Limit exceeded' },
-  queue_full: { code: 'ERR_TAILRACE_QUEUE_FULL', text: 'Queue is full' },
-  json_unexpected_end: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'Unexpected end of JSON input' },
-  json_unexpected_token: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'Unexpected token in JSON' },
-  json_invalid_number: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'Invalid number in JSON' },
-  json_invalid_string: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'Invalid string in JSON' },
-  json_invalid_utf8: { code: 'ERR_TAILRACE_JSON_UTF8', text: 'Invalid UTF-8 in JSON' },
-  json_trailing: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'Unexpected text after JSON' },
+  out_of_memory: {
+    code: 'ERR_TAILRACE_OUT_OF_MEMORY',
+    text: 'out of memory: the limit is reached or the system refused',
+  },
+  system: { code: 'ERR_TAILRACE_SYSTEM', text: 'a system call failed' },
+  address_in_use: { code: 'ERR_TAILRACE_ADDRESS_IN_USE', text: 'the address is already in use' },
+  address_invalid: { code: 'ERR_TAILRACE_ADDRESS_INVALID', text: 'not an address that can be used here' },
+  permission: { code: 'ERR_TAILRACE_PERMISSION', text: 'permission denied' },
+  closed: { code: 'ERR_TAILRACE_CLOSED', text: 'already closed' },
+  timed_out: { code: 'ERR_TAILRACE_TIMEOUT', text: 'timed out' },
+  would_block: { code: 'ERR_TAILRACE_WOULD_BLOCK', text: 'not ready yet' },
+  invalid_argument: { code: 'ERR_TAILRACE_INVALID_ARG', text: 'invalid argument' },
+  stale_handle: {
+    code: 'ERR_TAILRACE_STALE_HANDLE',
+    text: 'the handle is stale or belongs to another copy of tailrace',
+  },
+  limit_exceeded: { code: 'ERR_TAILRACE_LIMIT', text: 'a limit was exceeded' },
+  queue_full: { code: 'ERR_TAILRACE_QUEUE_FULL', text: 'the queue is full' },
+  json_unexpected_end: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'unexpected end of JSON input' },
+  json_unexpected_token: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'unexpected token in JSON' },
+  json_invalid_number: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'invalid number in JSON' },
+  json_invalid_string: {
+    code: 'ERR_TAILRACE_JSON_SYNTAX',
+    text: 'control character or bad escape in a JSON string',
+  },
+  json_invalid_utf8: { code: 'ERR_TAILRACE_JSON_UTF8', text: 'invalid UTF-8 in JSON' },
+  json_trailing: { code: 'ERR_TAILRACE_JSON_SYNTAX', text: 'unexpected data after the JSON value' },
   json_depth: { code: 'ERR_TAILRACE_JSON_DEPTH', text: 'JSON is nested too deeply' },
-  json_size: { code: 'ERR_TAILRACE_JSON_SIZE', text: 'JSON text is too large' },
-  json_forbidden_key: { code: 'ERR_TAILRACE_JSON_FORBIDDEN_KEY', text: 'JSON object has a forbidden key' },
-  json_duplicate_key: { code: 'ERR_TAILRACE_JSON_DUPLICATE_KEY', text: 'Duplicate key in a JSON object' },
-  http_bad_request: { code: 'ERR_TAILRACE_HTTP_BAD_REQUEST', text: 'Malformed HTTP request' },
-  http_header_too_large: { code: 'ERR_TAILRACE_HTTP_HEADER_SIZE', text: 'HTTP header is too large' },
-  http_body_too_large: { code: 'ERR_TAILRACE_HTTP_BODY_SIZE', text: 'HTTP body is too large' },
-  http_unsupported_version: { code: 'ERR_TAILRACE_HTTP_VERSION', text: 'Unsupported HTTP version' },
-  http_not_implemented: { code: 'ERR_TAILRACE_HTTP_NOT_IMPLEMENTED', text: 'Unknown transfer coding' },
+  json_size: { code: 'ERR_TAILRACE_JSON_SIZE', text: 'JSON input is too large' },
+  json_forbidden_key: { code: 'ERR_TAILRACE_JSON_FORBIDDEN_KEY', text: 'JSON contains a forbidden key' },
+  json_duplicate_key: { code: 'ERR_TAILRACE_JSON_DUPLICATE_KEY', text: 'JSON contains a key twice' },
+  http_bad_request: { code: 'ERR_TAILRACE_HTTP_BAD_REQUEST', text: 'malformed HTTP request' },
+  http_header_too_large: { code: 'ERR_TAILRACE_HTTP_HEADER_TOO_LARGE', text: 'HTTP header too large' },
+  http_body_too_large: { code: 'ERR_TAILRACE_HTTP_BODY_TOO_LARGE', text: 'HTTP body too large' },
+  http_unsupported_version: { code: 'ERR_TAILRACE_HTTP_VERSION', text: 'HTTP version not supported' },
+  http_not_implemented: {
+    code: 'ERR_TAILRACE_HTTP_NOT_IMPLEMENTED',
+    text: 'HTTP transfer coding not implemented',
+  },
 } as const satisfies Record<string, { code: `ERR_TAILRACE_${string}`; text: string }>;
 
 /** A name of the core's enum of errors. */
@@ -71,7 +83,12 @@ export class InvalidArgument extends TypeError {
    * @param received what it was
    */
   constructor(argument: string, expected: string, received?: unknown) {
-    const shown = inspect(received, { depth: 0, breakLength: Infinity, maxStringLength: 40, maxArrayLength: 3 });
+    const shown = inspect(received, {
+      depth: 0,
+      breakLength: Infinity,
+      maxStringLength: 40,
+      maxArrayLength: 3,
+    });
     super(`"${argument}" must be ${expected}. Received ${shown}`);
     this.argument = argument;
   }
@@ -167,7 +184,10 @@ export class JsonSchemaError extends TypeError {
 
   constructor(errors: readonly JsonSchemaIssue[], message?: string) {
     const first = errors[0];
-    super(message ?? (first ? `${first.instancePath || '(root)'} ${first.message}` : 'Value does not fit its schema'));
+    super(
+      message ??
+        (first ? `${first.instancePath || '(root)'} ${first.message}` : 'Value does not fit its schema'),
+    );
     this.errors = errors;
   }
 
@@ -187,7 +207,8 @@ export function systemError(
 ): NodeJS.ErrnoException {
   const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, 'unknown error'];
   let at = '';
-  if (where?.address !== undefined) at = where.port === undefined ? where.address : `${where.address}:${where.port}`;
+  if (where?.address !== undefined)
+    at = where.port === undefined ? where.address : `${where.address}:${where.port}`;
   const error: NodeJS.ErrnoException & { address?: string; port?: number } = new Error(
     `${syscall} ${code}: ${text}${at === '' ? '' : ` ${at}`}`,
   );

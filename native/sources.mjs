@@ -3,7 +3,7 @@
 //
 //   node native/sources.mjs core      the pure core, without Node (a library for C++ tests, fuzzers, benches)
 //   node native/sources.mjs addon     core and binding: what becomes tailrace.node
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 /** Source paths, relative to the repository, of the named parts. */
 export function sources(parts) {
-  return parts.flatMap((part) =>
+  return parts.filter((part) => existsSync(join(here, part))).flatMap((part) =>
     readdirSync(join(here, part))
       .filter((name) => name.endsWith('.cc'))
       .sort()

@@ -25,7 +25,10 @@ const { values: options, positionals: filters } = parseArgs({
     'no-build': { type: 'boolean', default: false },
     'no-cpp': { type: 'boolean', default: false },
     'only-cpp': { type: 'boolean', default: false },
-    jobs: { type: 'string', default: process.env.TAILRACE_TEST_JOBS ?? String(Math.min(2, availableParallelism())) },
+    jobs: {
+      type: 'string',
+      default: process.env.TAILRACE_TEST_JOBS ?? String(Math.min(2, availableParallelism())),
+    },
     root: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
@@ -61,7 +64,11 @@ function scriptRuns() {
   return filesBelow('test', '.test.ts')
     .filter(wanted)
     .flatMap((path) =>
-      runsOf(path.slice('test/'.length, -'.test.ts'.length), join(root, 'dist', path.replace(/ts$/, 'js')), join(root, path)),
+      runsOf(
+        path.slice('test/'.length, -'.test.ts'.length),
+        join(root, 'dist', path.replace(/ts$/, 'js')),
+        join(root, path),
+      ),
     );
 }
 
@@ -86,7 +93,9 @@ function report(run, result, verdict) {
   const seconds = `${result.seconds.toFixed(1)} s`;
   if (verdict.failed > 0) {
     failures.push(`${run.name}: ${verdict.problem}`);
-    console.log(`FAIL  ${run.name}  ${verdict.problem}  (${seconds})\n${result.output.replace(/^/gm, '      ')}`);
+    console.log(
+      `FAIL  ${run.name}  ${verdict.problem}  (${seconds})\n${result.output.replace(/^/gm, '      ')}`,
+    );
   } else if (verdict.skipReason !== undefined) {
     console.log(`skip  ${run.name}  ${verdict.skipReason}`);
   } else {
@@ -99,7 +108,11 @@ async function runAll(runs, jobs) {
   const queue = [...runs];
   const worker = async () => {
     for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
-      const result = await runChild(run.command, run.args, { env: run.env, cwd: root, limitSeconds: run.limitSeconds });
+      const result = await runChild(run.command, run.args, {
+        env: run.env,
+        cwd: root,
+        limitSeconds: run.limitSeconds,
+      });
       report(run, result, run.verdict(result, { limitSeconds: run.limitSeconds, allowSkippedFiles }));
     }
   };
@@ -133,7 +146,12 @@ if (inCheckout && !options['no-cpp']) {
   }
   if (cpp.skipped !== undefined) console.log(`skip  C++ tests  ${cpp.skipped}`);
   await runAll(
-    cpp.programs.map((program) => ({ ...program, limitSeconds: 120, env: process.env, verdict: doctestVerdict })),
+    cpp.programs.map((program) => ({
+      ...program,
+      limitSeconds: 120,
+      env: process.env,
+      verdict: doctestVerdict,
+    })),
     Number(options.jobs),
   );
 }
@@ -143,5 +161,7 @@ if (total.passed === 0 && total.failed === 0) {
   failures.push(filters.length > 0 ? `no test matches ${filters.join(' ')}` : 'no test has run');
 }
 if (failures.length > 0) console.log(`\nFailed:\n${failures.map((line) => `  ${line}`).join('\n')}`);
-console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+console.log(
+  `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
+);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -27,7 +27,12 @@ export function lazyModule<T extends object>(load: () => T, names: { readonly [K
   const fill = (): void => {
     const loaded = load();
     for (const key of Object.keys(names) as (keyof T)[]) {
-      Object.defineProperty(result, key, { value: loaded[key], enumerable: true, configurable: true, writable: false });
+      Object.defineProperty(result, key, {
+        value: loaded[key],
+        enumerable: true,
+        configurable: true,
+        writable: false,
+      });
     }
   };
   for (const key of Object.keys(names) as (keyof T)[]) {

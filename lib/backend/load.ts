@@ -60,7 +60,10 @@ export function loadAddon(paths: readonly string[] = candidates()): LoadResult {
   }
   if (causes.length === 0) {
     const where = `${process.platform}-${process.arch}`;
-    return { state: 'absent', reason: `no native binary was built or shipped for ${where} (npm run build:native)` };
+    return {
+      state: 'absent',
+      reason: `no native binary was built or shipped for ${where} (npm run build:native)`,
+    };
   }
   if (isMusl()) return { state: 'absent', reason: 'no native binary for musl libc' };
   const reason = `the native binary does not load: ${causes.map((cause) => cause.message.split('\n')[0]).join('; ')}`;

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAny, findProgram, root } from './tools.mjs';
 
-const run = (command, args) => spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+const run = (command, args) =>
+  spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
 /** Where a preset builds. */
 function folderOf(preset) {
@@ -25,7 +26,8 @@ export function cppPrograms(wanted, preset = process.env.TAILRACE_CMAKE_PRESET ?
   }
   if (missing.length > 0) return { programs: [], skipped: `not installed: ${missing.join(', ')}` };
   const configure = run('cmake', ['--preset', preset]);
-  if (configure.status !== 0) return { programs: [], problem: 'cmake failed', output: configure.stdout + configure.stderr };
+  if (configure.status !== 0)
+    return { programs: [], problem: 'cmake failed', output: configure.stdout + configure.stderr };
   const folder = folderOf(preset);
   const listed = run('ctest', ['--test-dir', folder, '--show-only=json-v1']);
   const tests = JSON.parse(listed.stdout).tests.map(({ name }) => name);
@@ -33,6 +35,7 @@ export function cppPrograms(wanted, preset = process.env.TAILRACE_CMAKE_PRESET ?
   const chosen = tests.filter((name) => wanted(name) || wanted(`${name.replace('_', '/')}.test.cc`));
   if (chosen.length === 0) return { programs: [] };
   const build = run('cmake', ['--build', folder, '--target', ...chosen]);
-  if (build.status !== 0) return { programs: [], problem: 'the C++ tests do not compile', output: build.stdout };
+  if (build.status !== 0)
+    return { programs: [], problem: 'the C++ tests do not compile', output: build.stdout };
   return { programs: chosen.map((name) => ({ name: `cpp/${name}`, command: join(folder, name), args: [] })) };
 }

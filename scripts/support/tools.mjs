@@ -9,7 +9,9 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** Full path of a program on PATH, or undefined. A name with a slash is taken as it is. */
 export function findProgram(name, env = process.env) {
-  const paths = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
+  const paths = name.includes('/')
+    ? [name]
+    : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
   return paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);
@@ -31,8 +33,12 @@ export function findAny(names, env = process.env) {
 
 /** Why `compiler` cannot build this project, or undefined when it can. It is tried, not asked for its version. */
 export function cxx20Problem(compiler) {
-  const source = '#include <coroutine>\n#include <atomic>\n#include <span>\nint main() { return std::span<int>().size(); }\n';
-  const run = spawnSync(compiler, ['-std=c++20', '-x', 'c++', '-fsyntax-only', '-'], { input: source, encoding: 'utf8' });
+  const source =
+    '#include <coroutine>\n#include <atomic>\n#include <span>\nint main() { return std::span<int>().size(); }\n';
+  const run = spawnSync(compiler, ['-std=c++20', '-x', 'c++', '-fsyntax-only', '-'], {
+    input: source,
+    encoding: 'utf8',
+  });
   if (run.status === 0) return undefined;
   return `${compiler} does not compile C++20`;
 }

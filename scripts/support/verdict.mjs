@@ -4,7 +4,8 @@
 /** A file says that it cannot run here (see test/support/backends.ts) by this line and an exit before any test. */
 const skipMark = /^@skip-file (.+)$/m;
 const uvuSummary = /^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm;
-const doctestSummary = /^\[doctest\] test cases: +(\d+) \| +(\d+) passed \| +(\d+) failed(?: \| +(\d+) skipped)?/gm;
+const doctestSummary =
+  /^\[doctest\] test cases: +(\d+) \| +(\d+) passed \| +(\d+) failed(?: \| +(\d+) skipped)?/gm;
 
 const failedBy = (problem, passed = 0, total = 0) => ({
   passed,

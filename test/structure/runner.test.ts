@@ -38,7 +38,9 @@ test('counts what passes', () => {
 });
 
 test('counts single skips without failing', () => {
-  const { code, last } = runner({ 'a.test.js': `${uvu}test('a', () => {}); test.skip('b', () => {}); test.run();` });
+  const { code, last } = runner({
+    'a.test.js': `${uvu}test('a', () => {}); test.skip('b', () => {}); test.run();`,
+  });
   assert.is(last, '1 passed, 0 failed, 1 skipped');
   assert.is(code, 0);
 });
@@ -53,7 +55,11 @@ function fails(name: string, text: string, says: RegExp, args: string[] = []): v
   });
 }
 
-fails('a failing test', `${uvu}test('a', () => { throw new Error('no'); }); test.run();`, /exited with code 1/);
+fails(
+  'a failing test',
+  `${uvu}test('a', () => { throw new Error('no'); }); test.run();`,
+  /exited with code 1/,
+);
 fails(
   'a suite.before that throws',
   `${uvu}test.before(() => { throw new Error('no'); }); test('a', () => {}); test.run();`,
@@ -83,8 +89,16 @@ fails(
   `${uvu}test('a', () => new Promise(() => {})); test.run();`,
   /exited with code|passed only|ran no test/,
 );
-fails('a crash', `${uvu}test('a', () => process.kill(process.pid, 'SIGSEGV')); test.run();`, /killed by SIGSEGV/);
-fails('an early process.exit(0)', `${uvu}test('a', () => process.exit(0)); test.run();`, /exited with code 1/);
+fails(
+  'a crash',
+  `${uvu}test('a', () => process.kill(process.pid, 'SIGSEGV')); test.run();`,
+  /killed by SIGSEGV/,
+);
+fails(
+  'an early process.exit(0)',
+  `${uvu}test('a', () => process.exit(0)); test.run();`,
+  /exited with code 1/,
+);
 fails(
   'an error thrown after the last test',
   `${uvu}test('a', () => {}); test.run(); process.on('beforeExit', () => { throw new Error('late'); });`,
@@ -110,7 +124,10 @@ test('a filter that matches nothing', () => {
 });
 
 test('a filter leaves out the rest', () => {
-  const { last } = runner({ 'json/a.test.js': good, 'net/b.test.js': 'throw new Error()' }, { args: ['json'] });
+  const { last } = runner(
+    { 'json/a.test.js': good, 'net/b.test.js': 'throw new Error()' },
+    { args: ['json'] },
+  );
   assert.is(last, '2 passed, 0 failed');
 });
 
@@ -136,7 +153,10 @@ test('a run of nothing but skipped files fails', () => {
 });
 
 test('the mark does not hide a file that fails', () => {
-  const { code } = runner({ 'a.test.js': "console.log('@skip-file x'); process.exit(3);", 'good.test.js': good });
+  const { code } = runner({
+    'a.test.js': "console.log('@skip-file x'); process.exit(3);",
+    'good.test.js': good,
+  });
   assert.is(code, 1);
 });
 
