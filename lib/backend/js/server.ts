@@ -1,0 +1,447 @@
+// The server on node:http, for systems without the native core: same routes, limits, statuses and statistics (the
+// rules stand in contract.ts). Whole requests gather in one queue and are run once a loop turn, as the native core
+// drains its handler groups: that is what bounds them and lets the queue shed. There is no handoff here: while
+// JavaScript is blocked, nobody answers.
+
+import * as http from 'node:http';
+import type * as net from 'node:net';
+import type {
+  BackendServer,
+  RawReply,
+  RouteSpec,
+  ServerBackend,
+  ServerSpec,
+  ServerStats,
+} from '../contract';
+import { JsConnection } from './connection';
+import { abortError, JsExchange, plainReply } from './exchange';
+import { pathOf, Router } from './router';
+import { RpcEngine } from './rpc';
+
+const kJson = ['Content-Type', 'application/json'];
+const kSweepFastestMs = 5;
+const kSweepSlowestMs = 1000;
+const kLingerMs = 1000;
+
+class JsServer implements BackendServer {
+  private readonly spec: ServerSpec;
+  private readonly http: http.Server;
+  private readonly router: Router;
+  private readonly engine: RpcEngine | undefined;
+  private readonly connections = new Map<net.Socket, JsConnection>();
+  private readonly queue: Array<{ exchange: JsExchange; route: RouteSpec }> = [];
+  private readonly count: ServerStats;
+  private scheduled = false;
+  private sheddingUntil = 0;
+  private draining = false;
+  private sweeper: NodeJS.Timeout | undefined;
+  private refusedNow = 0;
+  private closing: Promise<void> | undefined;
+
+  constructor(spec: ServerSpec) {
+    this.spec = spec;
+    const { limits, rpc } = spec;
+    const routes = [...spec.routes];
+    this.engine = rpc === undefined ? undefined : new RpcEngine(rpc, limits);
+    if (rpc !== undefined) routes.push({ method: 'POST', path: rpc.path, handle: (r) => this.rpc(r as JsExchange) });
+    this.router = new Router(routes);
+    this.count = {
+      connections: 0,
+      accepted: 0,
+      refused: 0,
+      requests: 0,
+      replies: 0,
+      shed: 0,
+      timeouts: 0,
+      malformed: 0,
+      queued: 0,
+      inFlight: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      handoffs: 0,
+    };
+    this.http = http.createServer({
+      maxHeaderSize: limits.headerBytes,
+      requireHostHeader: false,
+      keepAliveTimeout: 0,
+      headersTimeout: 0,
+      requestTimeout: 0,
+      connectionsCheckingInterval: 0x7fffffff,
+      noDelay: true,
+    });
+    this.http.timeout = 0;
+    this.http.maxConnections = limits.connections;
+    this.http.maxHeadersCount = limits.headers + 1;
+    this.http.on('connection', (socket) => this.accept(socket));
+    this.http.on('drop', () => this.refuse());
+    this.http.on('request', (req, res) => this.request(req, res, false));
+    this.http.on('checkContinue', (req, res) => this.request(req, res, true));
+    this.http.on('checkExpectation', (req, res) => this.request(req, res, false, 417));
+    this.http.on('clientError', (error, socket) => this.malformed(error, socket as net.Socket));
+    this.http.on('connect', (_req, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'));
+  }
+
+  listen(): Promise<void> {
+    const { host, port, backlog, reusePort } = this.spec;
+    return new Promise((resolve, reject) => {
+      this.http.once('error', reject);
+      // reusePort is understood from Node 23.1 on; older ones ignore it.
+      this.http.listen({ host, port, backlog, reusePort } as net.ListenOptions, () => {
+        this.http.removeListener('error', reject);
+        this.http.on('error', (error) => this.spec.onError(error));
+        resolve();
+      });
+    });
+  }
+
+  address(): { address: string; family: 'IPv4' | 'IPv6'; port: number } {
+    return this.http.address() as { address: string; family: 'IPv4' | 'IPv6'; port: number };
+  }
+
+  ref(): void {
+    this.http.ref();
+  }
+
+  unref(): void {
+    this.http.unref();
+  }
+
+  stats(): ServerStats {
+    const stats = { ...this.count, connections: this.connections.size, queued: this.queue.length };
+    for (const socket of this.connections.keys()) {
+      stats.bytesIn += socket.bytesRead;
+      stats.bytesOut += socket.bytesWritten;
+    }
+    return stats;
+  }
+
+  close(drainMs: number): Promise<void> {
+    this.closing ??= new Promise((resolve) => {
+      this.draining = true;
+      let killer: NodeJS.Timeout | undefined;
+      this.http.close(() => {
+        clearTimeout(killer);
+        clearInterval(this.sweeper);
+        resolve();
+      });
+      for (const connection of this.connections.values()) {
+        if (connection.open.size === 0) connection.socket.destroy();
+      }
+      const kill = (): void => {
+        for (const connection of this.connections.values()) {
+          for (const exchange of connection.open) exchange.abort(abortError('The server was closed'));
+          connection.socket.destroy();
+        }
+      };
+      if (drainMs <= 0) kill();
+      else killer = setTimeout(kill, Math.min(drainMs, 0x7fffffff));
+    });
+    return this.closing;
+  }
+
+  // ------------------------------------------------------------ connections
+
+  private accept(socket: net.Socket): void {
+    this.count.accepted++;
+    const connection = new JsConnection(socket, Date.now());
+    this.connections.set(socket, connection);
+    socket.once('close', () => this.left(connection));
+    if (this.sweeper === undefined) {
+      const { headerMs, requestMs, idleMs, writeMs } = this.spec.limits;
+      const every = Math.min(headerMs, requestMs, idleMs, writeMs) / 4;
+      const step = Math.min(Math.max(every, kSweepFastestMs), kSweepSlowestMs);
+      this.sweeper = setInterval(() => this.sweep(), step);
+      this.sweeper.unref();
+    }
+  }
+
+  private left(connection: JsConnection): void {
+    connection.gone = true;
+    this.connections.delete(connection.socket);
+    this.count.bytesIn += connection.socket.bytesRead;
+    this.count.bytesOut += connection.socket.bytesWritten;
+    this.count.inFlight -= connection.open.size;
+    for (const exchange of connection.open) exchange.abort(abortError('The client closed the connection'));
+    connection.open.clear();
+    connection.waiting.length = 0;
+    if (this.connections.size === 0) {
+      clearInterval(this.sweeper);
+      this.sweeper = undefined;
+    }
+  }
+
+  private refuse(): void {
+    this.count.refused++;
+    if (this.refusedNow++ > 0) return;
+    setImmediate(() => {
+      const count = this.refusedNow;
+      this.refusedNow = 0;
+      this.spec.onRefused(count);
+    });
+  }
+
+  private sweep(): void {
+    const now = Date.now();
+    for (const connection of this.connections.values()) {
+      const late = connection.late(now, this.spec.limits);
+      if (late === 'none') continue;
+      if (late !== 'idle') this.count.timeouts++;
+      if (late === 'head') this.fail(connection, 408, 'Request Timeout');
+      else if (late === 'body') this.bodyLate(connection);
+      else connection.socket.destroy();
+    }
+  }
+
+  private bodyLate(connection: JsConnection): void {
+    for (const exchange of connection.open) {
+      if (!exchange.complete) this.reply(exchange, plainReply(408, 'Request Timeout'), true);
+    }
+  }
+
+  /** Answers a request that never became one, after the replies before it, and closes. */
+  private fail(connection: JsConnection, status: number, text: string): void {
+    connection.broken ??= { status, text };
+    if (connection.open.size > 0 || connection.gone || !connection.socket.writable) return;
+    const body = `${connection.broken.text}\n`;
+    connection.socket.end(
+      `HTTP/1.1 ${connection.broken.status} ${http.STATUS_CODES[connection.broken.status]}\r\n` +
+        `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
+        `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n${body}`,
+    );
+    linger(connection.socket);
+  }
+
+  private malformed(error: Error & { code?: string }, socket: net.Socket): void {
+    const connection = this.connections.get(socket);
+    if (connection === undefined || connection.broken !== undefined) return;
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    this.count.malformed++;
+    const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+    const status = tooLarge ? 431 : 400;
+    const text = http.STATUS_CODES[status]!;
+    // Broken inside a body: that request has its place in the order of replies already.
+    const { last } = connection;
+    if (last !== undefined && !last.complete && !last.replied) {
+      connection.broken = { status, text };
+      this.reply(last, plainReply(status, text), true);
+    } else {
+      this.fail(connection, status, text);
+    }
+  }
+
+  // ------------------------------------------------------------ requests
+
+  private request(req: http.IncomingMessage, res: http.ServerResponse, expects: boolean, refuse = 0): void {
+    const connection = this.connections.get(req.socket);
+    if (connection === undefined || connection.broken !== undefined) return;
+    const { limits } = this.spec;
+    const exchange = new JsExchange(connection, req, res, connection.firstByteAt(Date.now()) + limits.requestMs);
+    connection.begin(exchange);
+    exchange.onSent(() => this.sent(exchange));
+    this.count.requests++;
+    this.count.inFlight++;
+    const transfer = req.headers['transfer-encoding'];
+    const length = req.headers['content-length'];
+    let status = refuse;
+    if (req.httpVersionMajor !== 1) status = 505;
+    else if (req.httpVersionMinor >= 1 && req.headers.host === undefined) status = 400;
+    else if (transfer !== undefined && (length !== undefined || req.httpVersionMinor === 0)) status = 400;
+    else if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') status = 501;
+    else if (req.rawHeaders.length > 2 * limits.headers) status = 431;
+    else if (length !== undefined && Number(length) > limits.bodyBytes) status = 413;
+    if (status !== 0) {
+      this.count.malformed++;
+      this.reply(exchange, plainReply(status, http.STATUS_CODES[status]!), true);
+      return;
+    }
+    const hasBody = transfer !== undefined || (length !== undefined && Number(length) > 0);
+    const path = pathOf(exchange.target);
+    const own = this.ownReply(exchange.method, path);
+    const match = own === undefined ? this.router.match(exchange.method, path) : undefined;
+    let early = own;
+    if (match !== undefined && match.route === undefined) {
+      early =
+        match.allow === undefined
+          ? plainReply(404, 'Not Found')
+          : plainReply(405, 'Method Not Allowed', ['Allow', match.allow]);
+    }
+    if (early !== undefined) {
+      exchange.complete = !hasBody;
+      // A client that waits for 100 Continue does not send its body: nothing of it can follow.
+      this.reply(exchange, early, expects);
+      if (hasBody && !expects) this.swallow(exchange);
+      return;
+    }
+    exchange.params = match!.params;
+    if (expects) exchange.sendContinue();
+    if (!hasBody) {
+      req.resume();
+      this.whole(exchange, match!.route!);
+      return;
+    }
+    let bytes = 0;
+    req.on('data', (chunk: Buffer) => {
+      if (exchange.replied) return;
+      bytes += chunk.length;
+      if (bytes <= limits.bodyBytes) {
+        exchange.addChunk(chunk);
+        return;
+      }
+      this.count.malformed++;
+      this.reply(exchange, plainReply(413, 'Payload Too Large'), true);
+    });
+    req.on('end', () => {
+      if (!exchange.replied) this.whole(exchange, match!.route!);
+    });
+    req.on('error', ignore);
+  }
+
+  /** Reads and drops the body of a request that was answered at its head, as far as bodies may go. */
+  private swallow(exchange: JsExchange): void {
+    let bytes = 0;
+    exchange.incoming.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > this.spec.limits.bodyBytes) exchange.connection.socket.destroy();
+    });
+    exchange.incoming.on('end', () => {
+      exchange.complete = true;
+    });
+    exchange.incoming.on('error', ignore);
+  }
+
+  /** Health routes: answered at once, past the queue. */
+  private ownReply(method: string, path: string): RawReply | undefined {
+    const { health } = this.spec;
+    if (health === false || (path !== health.live && path !== health.ready)) return undefined;
+    if (method !== 'GET' && method !== 'HEAD') {
+      return plainReply(405, 'Method Not Allowed', ['Allow', 'GET, HEAD']);
+    }
+    if (path === health.ready) {
+      if (this.draining) return plainReply(503, 'draining');
+      if (this.queue.length >= this.spec.limits.queue || Date.now() < this.sheddingUntil) {
+        return plainReply(503, 'overloaded');
+      }
+    }
+    return plainReply(200, 'ok');
+  }
+
+  private whole(exchange: JsExchange, route: RouteSpec): void {
+    exchange.complete = true;
+    const { connection } = exchange;
+    (exchange as JsExchange & { route?: RouteSpec }).route = route;
+    if (connection.running >= this.spec.limits.pipeline) {
+      connection.waiting.push(exchange);
+      connection.socket.pause();
+      return;
+    }
+    this.enqueue(exchange, route);
+  }
+
+  private enqueue(exchange: JsExchange, route: RouteSpec): void {
+    if (this.queue.length >= this.spec.limits.queue) {
+      this.count.shed++;
+      this.sheddingUntil = Date.now() + 100;
+      this.reply(exchange, plainReply(503, 'Service Unavailable', ['Retry-After', '1']), false);
+      return;
+    }
+    exchange.connection.running++;
+    this.queue.push({ exchange, route });
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.drain());
+  }
+
+  private drain(): void {
+    this.scheduled = false;
+    for (const { exchange, route } of this.queue.splice(0)) {
+      if (exchange.connection.gone) {
+        this.done(exchange);
+        continue;
+      }
+      const reply = route.handle(exchange);
+      if (reply instanceof Promise) {
+        exchange.onDeadline(() => this.overdue(exchange, route));
+        reply.then((late) => this.finish(exchange, late));
+      } else {
+        this.finish(exchange, reply);
+      }
+    }
+  }
+
+  private overdue(exchange: JsExchange, route: RouteSpec): void {
+    // JSON-RPC calls have their own clocks and answer in JSON.
+    if (route.path === this.spec.rpc?.path && exchange.method === 'POST') return;
+    this.count.timeouts++;
+    exchange.abort(new DOMException('The request timed out', 'TimeoutError'));
+    this.reply(exchange, plainReply(503, 'Service Unavailable'), false);
+  }
+
+  private finish(exchange: JsExchange, reply: RawReply): void {
+    this.reply(exchange, reply, false);
+    this.done(exchange);
+  }
+
+  /** A handler has settled: the next whole request of its connection may run. */
+  private done(exchange: JsExchange): void {
+    const { connection } = exchange;
+    connection.running--;
+    const next = connection.waiting.shift() as (JsExchange & { route?: RouteSpec }) | undefined;
+    if (next !== undefined) this.enqueue(next, next.route!);
+    if (connection.waiting.length === 0 && connection.socket.isPaused()) connection.socket.resume();
+  }
+
+  private rpc(exchange: JsExchange): RawReply | Promise<RawReply> {
+    const answer = this.engine!.handle(exchange.body(), exchange);
+    return answer instanceof Promise ? answer.then(rpcReply) : rpcReply(answer);
+  }
+
+  private reply(exchange: JsExchange, reply: RawReply, close: boolean): void {
+    const { connection } = exchange;
+    const last = connection.last === exchange;
+    // node:http calls destroySoon behind a reply that closes.
+    if (close && !exchange.complete) connection.socket.destroySoon = () => linger(connection.socket);
+    if (exchange.send(reply, close || (this.draining && last))) this.count.replies++;
+  }
+
+  /** The reply is with the system, or never will be. */
+  private sent(exchange: JsExchange): void {
+    const { connection } = exchange;
+    if (!connection.open.has(exchange)) return;
+    this.count.inFlight--;
+    connection.end(exchange, Date.now());
+    if (connection.gone || connection.open.size > 0) return;
+    if (connection.broken !== undefined) this.fail(connection, 0, '');
+    else if (this.draining) connection.socket.destroySoon();
+  }
+}
+
+function rpcReply(text: string | undefined): RawReply {
+  if (text === undefined) return { status: 204, headers: [], body: '' };
+  return { status: 200, headers: kJson, body: text };
+}
+
+function ignore(): void {}
+
+/**
+ * Ends a connection whose peer may still be sending: closing it with bytes unread would reset it, and the peer
+ * might lose the reply that says why. What comes is dropped until the peer ends, for a second at most.
+ */
+function linger(socket: net.Socket): void {
+  if (!socket.writableEnded) socket.end();
+  socket.once('end', () => socket.destroy());
+  socket.resume();
+  setTimeout(() => socket.destroy(), kLingerMs).unref();
+}
+
+export function create(): ServerBackend {
+  return {
+    async serve(spec) {
+      const made = new JsServer(spec);
+      await made.listen();
+      return made;
+    },
+  };
+}

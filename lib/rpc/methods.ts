@@ -1,0 +1,278 @@
+// The methods record, compiled into what backends call: params checked, concurrency bounded, middleware around it,
+// each call in an async scope of its own, failures turned into what the client may see.
+
+import type { BackendCall, RpcFailure, RpcMethodSpec, RpcSpec } from '../backend/contract';
+import { rpcFailures } from '../backend/shared';
+import { errorTable, InvalidArgument, isTailraceError } from '../errors';
+import type { JsonDocument } from '../json';
+import { type HeaderRecord, headerRecord } from '../server/headers';
+import type { Logger } from '../server/log';
+import { inScope, isThenable } from '../server/scope';
+import { flag, integer, onlyKnown, record } from '../server/validate';
+import { RpcError } from './error';
+import { compileSchema, type Schema, type Validator } from './schema';
+
+const json = (): typeof import('../json') => require('../json') as typeof import('../json');
+
+/** What a handler knows about its call besides params. Made when first looked at, where that costs. */
+export class CallContext {
+  /** undefined for a notification. Numbers beyond 2^53 are rounded here; the reply echoes them exactly. */
+  readonly id: string | number | null | undefined;
+  /** Milliseconds since the epoch; after it the client has its error. */
+  readonly deadline: number;
+  readonly log: Logger;
+  readonly #call: BackendCall;
+  #headers: HeaderRecord | undefined;
+
+  constructor(call: BackendCall, log: Logger) {
+    this.id = call.id;
+    this.deadline = call.deadline;
+    this.log = log;
+    this.#call = call;
+  }
+
+  /** Aborts when the client is gone, the call's time is over, or the server closes for good. */
+  get signal(): AbortSignal {
+    return this.#call.signal();
+  }
+
+  /** Names in lower case; repeated fields joined by ', '. */
+  get headers(): HeaderRecord {
+    this.#headers ??= headerRecord(this.#call.rawHeaders());
+    return this.#headers;
+  }
+
+  get remoteAddress(): string {
+    return this.#call.remoteAddress();
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: params are whatever the method's clients send; handlers name their type
+export type MethodHandler = (params: any, context: CallContext) => unknown;
+
+export interface MethodOptions {
+  handler: MethodHandler;
+  /** JSON Schema; params that do not fit get -32602 with the issues as data. A call without params is `undefined`. */
+  params?: Schema;
+  /** JSON Schema; a result that does not fit is the server's mistake: logged, -32603. */
+  result?: Schema;
+  /** The handler gets a JsonDocument instead of values (undefined without params), closed when it has settled. */
+  lazy?: boolean;
+  /** Which of the calls that wait together start first. 'normal' */
+  priority?: 'high' | 'normal' | 'low';
+  /** -32001 after it, and the signal aborts. Default: only limits.requestMs. */
+  timeoutMs?: number;
+  /** Calls of this method under way at once; more wait, up to limits.queue of them. Default: no bound. */
+  concurrency?: number;
+}
+
+export type Methods = Record<string, MethodHandler | MethodOptions>;
+
+export interface Call {
+  readonly method: string;
+  readonly params: unknown;
+  readonly id: string | number | null | undefined;
+  readonly context: CallContext;
+}
+
+/** Around every call of a known method: returns (or awaits) next(), or something else in its place, or throws. */
+export type OnCall = (call: Call, next: () => unknown) => unknown;
+
+export interface CompileOptions {
+  log: Logger;
+  exposeErrors: boolean;
+  onCall: OnCall | undefined;
+  /** Calls that may wait for one method's concurrency. */
+  queue: number;
+}
+
+const kPriority = { high: 2, normal: 1, low: 0 } as const;
+const kOptions = ['handler', 'params', 'result', 'lazy', 'priority', 'timeoutMs', 'concurrency'];
+
+/** Runs at most `limit` at once; the others wait in order. A place is given back when the handler settles. */
+class Gate {
+  private running = 0;
+  private readonly waiting: Array<() => void> = [];
+  private readonly limit: number;
+  private readonly queue: number;
+
+  constructor(limit: number, queue: number) {
+    this.limit = limit;
+    this.queue = queue;
+  }
+
+  run(call: BackendCall, work: () => unknown): unknown {
+    if (this.running < this.limit) return this.start(work);
+    if (this.waiting.length >= this.queue) {
+      throw new RpcError(rpcFailures.overloaded.code, rpcFailures.overloaded.message);
+    }
+    return new Promise((resolve, reject) => {
+      this.waiting.push(() => {
+        // Whoever asked has been answered already (time over, client gone): pass the place on.
+        if (Date.now() >= call.deadline || call.signal().aborted) {
+          resolve(undefined);
+          this.next();
+          return;
+        }
+        try {
+          resolve(this.start(work));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  private start(work: () => unknown): unknown {
+    this.running++;
+    let result: unknown;
+    try {
+      result = work();
+    } catch (error) {
+      this.done();
+      throw error;
+    }
+    if (!isThenable(result)) {
+      this.done();
+      return result;
+    }
+    return Promise.resolve(result).finally(() => this.done());
+  }
+
+  private done(): void {
+    this.running--;
+    this.next();
+  }
+
+  private next(): void {
+    if (this.running < this.limit) this.waiting.shift()?.();
+  }
+}
+
+function checkParams(validate: Validator, params: unknown): void {
+  const errors = validate(params);
+  if (errors.length > 0) {
+    throw new RpcError(rpcFailures.invalidParams.code, rpcFailures.invalidParams.message, { errors });
+  }
+}
+
+function openLazy(bytes: unknown): JsonDocument | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return json().open(bytes as Buffer, { protoAction: 'error', constructorAction: 'error', utf8: 'error' });
+  } catch (error) {
+    if (!isTailraceError(error) || error.code !== errorTable.json_forbidden_key.code) throw error;
+    throw new RpcError(rpcFailures.forbiddenKey.code, rpcFailures.forbiddenKey.message);
+  }
+}
+
+/** Calls `settled` once `run` is through, however it ends. */
+function afterwards(run: () => unknown, settled: () => void): unknown {
+  let result: unknown;
+  try {
+    result = run();
+  } catch (error) {
+    settled();
+    throw error;
+  }
+  if (isThenable(result)) return Promise.resolve(result).finally(settled);
+  settled();
+  return result;
+}
+
+function checkResult(validate: Validator, name: string, value: unknown): unknown {
+  const errors = validate(value);
+  if (errors.length === 0) return value;
+  throw new Error(`Result of ${name} does not fit its schema: ${errors[0]!.instancePath} ${errors[0]!.message}`);
+}
+
+type Step = (params: unknown, context: CallContext, call: BackendCall) => unknown;
+
+function compileMethod(name: string, value: unknown, options: CompileOptions): RpcMethodSpec {
+  const where = `methods['${name}']`;
+  if (name === '' || name.startsWith('rpc.')) {
+    throw new InvalidArgument('methods', "a record of names that are not empty or begin with 'rpc.'", name);
+  }
+  const given = (typeof value === 'function' ? { handler: value } : value) as MethodOptions;
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidArgument(where, 'a function or an object with a handler', value);
+  }
+  onlyKnown(given, kOptions, `${where}.`);
+  const { handler } = given;
+  if (typeof handler !== 'function') throw new InvalidArgument(`${where}.handler`, 'a function', handler);
+  const lazy = flag(given.lazy, `${where}.lazy`, false);
+  const priority = given.priority ?? 'normal';
+  if (!Object.hasOwn(kPriority, priority)) {
+    throw new InvalidArgument(`${where}.priority`, "'high', 'normal' or 'low'", priority);
+  }
+  const timeoutMs = integer(given.timeoutMs, `${where}.timeoutMs`, 1, 0x7fffffff, 0);
+  const params = given.params === undefined ? undefined : compileSchema(given.params, `${where}.params`);
+  const result = given.result === undefined ? undefined : compileSchema(given.result, `${where}.result`);
+  if (lazy && params !== undefined) {
+    throw new InvalidArgument(`${where}.params`, 'left out where lazy is set: params stay text', given.params);
+  }
+  const { onCall, log } = options;
+
+  // From the inside out; most methods need the first step only.
+  let step: Step = (value, context) => handler(value, context);
+  if (result !== undefined) {
+    const inner = step;
+    step = (value, context, call) => {
+      const made = inner(value, context, call);
+      if (isThenable(made)) return Promise.resolve(made).then((late) => checkResult(result, name, late));
+      return checkResult(result, name, made);
+    };
+  }
+  if (onCall !== undefined) {
+    const inner = step;
+    step = (value, context, call) =>
+      onCall({ method: name, params: value, id: context.id, context }, () => inner(value, context, call));
+  }
+  if (params !== undefined) {
+    const inner = step;
+    step = (value, context, call) => {
+      checkParams(params, value);
+      return inner(value, context, call);
+    };
+  }
+  if (given.concurrency !== undefined) {
+    const gate = new Gate(integer(given.concurrency, `${where}.concurrency`, 1, 1_000_000), options.queue);
+    const inner = step;
+    step = (value, context, call) => gate.run(call, () => inner(value, context, call));
+  }
+  if (lazy) {
+    const inner = step;
+    step = (bytes, context, call) => {
+      const document = openLazy(bytes);
+      return afterwards(
+        () => inner(document, context, call),
+        () => document?.close(),
+      );
+    };
+  }
+  const whole = step;
+  return {
+    name,
+    lazy,
+    priority: kPriority[priority],
+    timeoutMs,
+    invoke: (value, call) => inScope(whole, value, new CallContext(call, log), call),
+  };
+}
+
+/** What the client may see of an error; what it may not goes to the log. */
+export function makeFailure(log: Logger, exposeErrors: boolean): RpcSpec['failure'] {
+  return (error): RpcFailure => {
+    if (error instanceof RpcError) return { code: error.code, message: error.message, data: error.data };
+    log.error('tailrace rpc:', error);
+    const { code, message } = rpcFailures.internal;
+    if (!exposeErrors) return { code, message };
+    return { code, message: error instanceof Error ? error.message : String(error) };
+  };
+}
+
+/** Own enumerable members only: a method named `toString` exists when somebody wrote one. */
+export function compileMethods(methods: unknown, options: CompileOptions): RpcMethodSpec[] {
+  const given = record(methods, 'methods');
+  return Object.keys(given).map((name) => compileMethod(name, given[name], options));
+}
