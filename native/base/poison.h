@@ -14,6 +14,7 @@
 
 #if defined(TAILRACE_ASAN)
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 
 namespace tailrace {
@@ -29,6 +30,13 @@ inline void poison([[maybe_unused]] const void* p, [[maybe_unused]] size_t bytes
 inline void unpoison([[maybe_unused]] const void* p, [[maybe_unused]] size_t bytes) noexcept {
 #if defined(TAILRACE_ASAN)
   __asan_unpoison_memory_region(p, bytes);
+#endif
+}
+
+/** Tells LeakSanitizer that pointers kept in these bytes hold on to what they point to. */
+inline void register_root_region([[maybe_unused]] const void* p, [[maybe_unused]] size_t bytes) noexcept {
+#if defined(TAILRACE_ASAN)
+  __lsan_register_root_region(p, bytes);
 #endif
 }
 

@@ -1,0 +1,77 @@
+#include "memory/heap.h"
+
+#include "memory/cache.h"
+#include "memory/central.h"
+#include "memory/heap_internal.h"
+#include "memory/page_heap.h"
+
+namespace tailrace::memory {
+
+Stats stats() noexcept {
+  Stats result{};
+  uint64_t in_caches[kClasses] = {};
+  uint64_t slot_blocks[kClasses] = {};  // blocks that hold the caches' own arrays: not in use by anybody else
+  {
+    LockGuard guard(internal::caches_mutex);
+    for (Cache* cache = internal::caches; cache; cache = cache->next_) {
+      result.caches++;
+      result.refills += cache->refills_.read();
+      result.releases += cache->releases_.read();
+      for (unsigned i = 1; i < kClasses; i++) {
+        // partner: the owner's stores; a hint, as all of this
+        in_caches[i] += cache->bins_[i].count.load(std::memory_order_relaxed);
+        const uint32_t capacity = cache->bins_[i].capacity.load(std::memory_order_relaxed);
+        if (capacity > 0) slot_blocks[size_class_of(capacity * sizeof(void*))]++;
+      }
+    }
+  }
+  result.refills += internal::past_refills.read();
+  result.releases += internal::past_releases.read();
+  for (unsigned i = 1; i < kClasses; i++) {
+    const Central::Counts counts = central_lists[i].counts();
+    ClassStats& out = result.classes[i];
+    out.size = kSizeClasses[i].size;
+    out.spans = counts.spans;
+    const uint64_t outside = counts.waiting + in_caches[i] + slot_blocks[i];
+    // The caches moved on while we looked: never below nothing.
+    out.blocks = counts.taken > outside ? counts.taken - outside : 0;
+    out.bytes = out.blocks * out.size;
+    out.free_blocks = counts.spans * kSizeClasses[i].blocks - out.blocks;
+    result.in_use_bytes += out.bytes;
+    result.cached_bytes += (counts.waiting + in_caches[i]) * out.size;
+  }
+  ClassStats& large = result.classes[0];
+  large.spans = large.blocks = internal::large_spans.read();
+  large.bytes = internal::large_pages.read() << kPageShift;
+  result.in_use_bytes += large.bytes;
+  result.reserved_bytes = page_heap.reserved_bytes();
+  result.committed_bytes = page_heap.resident_pages() << kPageShift;
+  result.limit_bytes = page_heap.limit();
+  result.given_back_bytes = page_heap.given_back_bytes();
+  result.refused = internal::refused.read();
+  return result;
+}
+
+size_t usable_size(const void* p) noexcept {
+  const unsigned size_class = page_heap.class_of(p);
+  if (size_class != 0) return kSizeClasses[size_class].size;
+  const Span* span = page_heap.span_of(p);
+  return span && span->state == Span::State::large ? size_t{span->pages} << kPageShift : 0;
+}
+
+bool owns(const void* p) noexcept { return page_heap.owns(p); }
+
+size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept {
+  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, false);
+  return page_heap.scavenge(now_ns, max_bytes, false);
+}
+
+size_t purge() noexcept {
+  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, true);
+  return page_heap.scavenge(0, SIZE_MAX, true);
+}
+
+void set_limit(size_t bytes) noexcept { page_heap.set_limit(bytes); }
+size_t limit() noexcept { return page_heap.limit(); }
+
+}  // namespace tailrace::memory

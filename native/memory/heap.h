@@ -1,0 +1,65 @@
+// The heap of the process: what all caches draw from and what the rest of the core may ask of it. Allocating
+// is done through a Cache (cache.h) or an Arena (arena.h).
+//
+// The heap needs no construction: it reserves its address space when the first cache asks for a block, and it
+// has no destructor, since threads may use it while the process exits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "memory/size_classes.h"
+
+namespace tailrace::memory {
+
+inline constexpr size_t kUnlimited = SIZE_MAX;
+
+struct ClassStats {
+  uint32_t size;         // bytes of a block; the last entry (0) is for large allocations
+  uint64_t blocks;       // in use
+  uint64_t bytes;        // in use
+  uint64_t free_blocks;  // in caches, central lists and partly used spans
+  uint64_t spans;
+};
+
+struct Stats {
+  uint64_t reserved_bytes;   // address space
+  uint64_t committed_bytes;  // pages that hold memory: in use, cached or free but not given back yet
+  uint64_t in_use_bytes;     // blocks handed out, by their class's size
+  uint64_t cached_bytes;     // free blocks in caches and central lists
+  uint64_t limit_bytes;
+  uint64_t refills;              // batches taken from central lists by caches
+  uint64_t releases;             // batches given to them
+  uint64_t given_back_bytes;     // to the system, ever
+  uint64_t refused;              // allocations that failed, by the limit or by the system
+  uint64_t caches;               // alive
+  ClassStats classes[kClasses];  // [0] is large
+};
+
+/** Not one snapshot: each figure is right for some moment during the call. Takes locks; not for a hot path.
+ */
+Stats stats() noexcept;
+
+/** Bytes that may be used at `p`; under ASan what was asked for may be less, and only that may be touched. */
+size_t usable_size(const void* p) noexcept;
+
+/** True for an address inside the heap's reserved space. */
+bool owns(const void* p) noexcept;
+
+/**
+ * Gives free pages back to the system that have been free for kDecayNs, oldest first, at most max_bytes, in
+ * steps of at most kScavengeStepBytes under the lock. Returns the bytes given back. Any thread, but one at a
+ * time is enough; calling it every 100 ms is plenty.
+ */
+size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept;
+inline constexpr uint64_t kDecayNs = 500'000'000;
+inline constexpr size_t kScavengeStepBytes = 1u << 20;
+
+/** Gives every free page back at once (what caches hold is not free: flush them first). Returns bytes. */
+size_t purge() noexcept;
+
+/** Upper bound for committed_bytes; allocations beyond it fail. kUnlimited (the default) lifts it. */
+void set_limit(size_t bytes) noexcept;
+size_t limit() noexcept;
+
+}  // namespace tailrace::memory
