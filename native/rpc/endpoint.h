@@ -1,0 +1,33 @@
+// JSON-RPC 2.0 as one endpoint of the server: reads the envelope on the P, answers there what needs no
+// JavaScript (syntax, unknown methods, limits), and puts the calls into the handler group.
+//
+// A batch becomes one record with a call for each of its elements: they may run on different isolates and
+// finish in any order; the reply stands in the order of the calls (the specification allows any).
+#pragma once
+
+#include "rpc/failure.h"
+#include "rpc/method_table.h"
+#include "server/endpoint.h"
+
+namespace tailrace::rpc {
+
+class RpcEndpoint final : public server::Endpoint {
+ public:
+  RpcEndpoint(uint32_t max_batch, uint32_t max_depth) noexcept
+      : max_batch_(max_batch), max_depth_(max_depth) {}
+
+  MethodTable& methods() noexcept { return methods_; }
+
+  void serve(server::Exchange& exchange) noexcept override;
+  server::Reply plan(const server::RequestRecord& record) const noexcept override;
+  char* write_body(const server::RequestRecord& record, char* out) const noexcept override;
+
+ private:
+  void answer(server::Exchange& exchange, Failure failure) const noexcept;
+
+  MethodTable methods_;
+  uint32_t max_batch_;
+  uint32_t max_depth_;
+};
+
+}  // namespace tailrace::rpc

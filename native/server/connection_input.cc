@@ -1,0 +1,265 @@
+// Reading: bytes to whole requests, and whole requests to their endpoints. See connection.h.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "server/connection.h"
+#include "server/local.h"
+#include "server/server.h"
+
+namespace tailrace::server {
+
+namespace {
+// Input kept from an earlier read is put before the new bytes in the scratch buffer while it is small; above,
+// the new bytes are read behind it, where it stands.
+constexpr uint32_t kMergeBytes = 16 * 1024;
+constexpr size_t kLeastKept = 512;
+// A Content-Length is a promise, not bytes: room is made for what came and the like again, not for what was
+// said.
+constexpr size_t kGrowBytes = 64 * 1024;
+}  // namespace
+
+bool Connection::may_take() const noexcept {
+  return !(flags_ & (kClosing | kDead)) && in_flight_ < server_->limits().pipeline &&
+         out_bytes_ <= server_->limits().write_bytes;
+}
+
+/** True when the turn's budget ended it with work left. */
+bool Connection::receive(sched::P& p, ServerLocal& local) noexcept {
+  if ((flags_ & kStalled) && may_take()) {
+    flags_ &= ~kStalled;
+    if (consume(p, local, in_, in_bytes_)) return true;
+  }
+  while (may_take() && !(flags_ & kStalled) && stream_.readable()) {
+    const bool merge = in_bytes_ <= kMergeBytes;
+    if (!merge && in_bytes_ == in_capacity_ && !keep_input(p, in_, in_bytes_, in_bytes_ + kGrowBytes)) {
+      destroy(p);
+      return false;
+    }
+    char* data = merge ? local.read : in_;
+    const uint32_t kept = in_bytes_;
+    if (merge && kept) std::memcpy(data, in_, kept);
+    const os::IoResult got =
+        stream_.read(data + kept, (merge ? ServerLocal::kReadBytes : in_capacity_) - kept);
+    if (got.state == os::IoResult::State::would_block) return false;
+    if (got.state == os::IoResult::State::error) {
+      destroy(p);
+      return false;
+    }
+    if (got.state == os::IoResult::State::closed) {
+      peer_ended();
+      return false;
+    }
+    server_->stats().bytes_in.add(got.bytes);
+    if (consume(p, local, data, kept + got.bytes)) return true;
+  }
+  return false;
+}
+
+/** Takes whole requests from the front of the bytes and keeps the rest. True: the budget ended it. */
+bool Connection::consume(sched::P& p, ServerLocal& local, char* data, size_t size) noexcept {
+  size_t at = 0;
+  bool out_of_budget = false;
+  Progress progress;
+  while (at < size) {
+    if (out_of_budget || !may_take()) {
+      if (flags_ & (kClosing | kDead)) {
+        at = size;
+      } else {
+        flags_ |= kStalled;
+        progress = {0, size - at, 0};
+      }
+      break;
+    }
+    if (!started_ns_) started_ns_ = p.now_ns();
+    progress = {0, size - at, 0};
+    const Step outcome = step(p, local, data + at, size - at, &progress);
+    if (outcome == Step::stop) {
+      at = size;
+      break;
+    }
+    if (outcome == Step::more) break;
+    at += progress.used;
+    seen_ = need_ = 0;
+    started_ns_ = 0;
+    flags_ &= ~(kHeadDone | kSentContinue);
+    out_of_budget = !p.spend(1, progress.used);
+  }
+  if (flags_ & kDead) return false;
+  if (at == size) {
+    drop_input(p);
+  } else if (!keep_input(p, data + at, progress.keep, progress.want)) {
+    destroy(p);
+    return false;
+  }
+  return out_of_budget && (flags_ & kStalled);
+}
+
+Connection::Step Connection::step(sched::P& p, ServerLocal& local, char* data, size_t size,
+                                  Progress* progress) noexcept {
+  if (chunks_) return more_chunks(p, local, data, size, progress);
+  if (size < need_) {
+    progress->want = need_;
+    return Step::more;
+  }
+  http::Request request;
+  request.headers = server_->headers();
+  request.header_capacity = server_->limits().headers;
+  const http::ParseResult head = http::parse_request(data, size, seen_, server_->http_limits(), &request);
+  if (head.state == http::ParseState::partial) {
+    seen_ = static_cast<uint32_t>(size);
+    return Step::more;
+  }
+  if (head.state == http::ParseState::bad) {
+    refuse(p, local, head.status);
+    return Step::stop;
+  }
+  if (request.chunked) return begin_chunks(p, local, data, size, head.consumed, request, progress);
+  const size_t whole = head.consumed + request.content_length;
+  if (size < whole) {
+    seen_ = static_cast<uint32_t>(head.consumed);
+    need_ = static_cast<uint32_t>(whole);
+    flags_ |= kHeadDone;
+    progress->want = whole;
+    if (request.expect_continue && size == head.consumed) expect(p, local);
+    return Step::more;
+  }
+  progress->used = whole;
+  dispatch(p, local, data + head.consumed, {data + head.consumed, request.content_length}, request);
+  return Step::next;
+}
+
+Connection::Step Connection::begin_chunks(sched::P& p, ServerLocal& local, char* data, size_t size,
+                                          size_t head_bytes, const http::Request& request,
+                                          Progress* progress) noexcept {
+  http::ChunkedDecoder decoder;
+  char* body = data + head_bytes;
+  const http::BodyResult result = decoder.decode(body, size - head_bytes, body, server_->http_limits());
+  if (result.state == http::BodyState::bad) {
+    refuse(p, local, result.status);
+    return Step::stop;
+  }
+  if (result.state == http::BodyState::done) {
+    progress->used = head_bytes + result.consumed;
+    dispatch(p, local, body, {body, result.produced}, request);
+    return Step::next;
+  }
+  void* block = p.cache().allocate(sizeof(http::ChunkedDecoder));
+  if (!block) {
+    refuse(p, local, 503);
+    return Step::stop;
+  }
+  chunks_ = new (block) http::ChunkedDecoder(decoder);
+  head_bytes_ = static_cast<uint32_t>(head_bytes);
+  seen_ = static_cast<uint32_t>(head_bytes + result.produced);
+  flags_ |= kHeadDone;
+  progress->keep = seen_;
+  if (request.expect_continue && size == head_bytes) expect(p, local);
+  return Step::more;
+}
+
+Connection::Step Connection::more_chunks(sched::P& p, ServerLocal& local, char* data, size_t size,
+                                         Progress* progress) noexcept {
+  char* fresh = data + seen_;
+  const http::BodyResult result = chunks_->decode(fresh, size - seen_, fresh, server_->http_limits());
+  if (result.state == http::BodyState::partial) {
+    seen_ += static_cast<uint32_t>(result.produced);
+    progress->keep = seen_;
+    return Step::more;
+  }
+  p.cache().free(chunks_);
+  chunks_ = nullptr;
+  if (result.state == http::BodyState::bad) {
+    refuse(p, local, result.status);
+    return Step::stop;
+  }
+  http::Request request;
+  request.headers = server_->headers();
+  request.header_capacity = server_->limits().headers;
+  // The head was good when it was parsed first, and its bytes have not changed.
+  (void)http::parse_request(data, head_bytes_, 0, server_->http_limits(), &request);
+  progress->used = seen_ + result.consumed;
+  char* body = data + head_bytes_;
+  dispatch(p, local, body, {body, seen_ + result.produced - head_bytes_}, request);
+  return Step::next;
+}
+
+/** The client waits for 100 Continue; replies to earlier requests go first. */
+void Connection::expect(sched::P& p, ServerLocal& local) noexcept {
+  if (flags_ & kSentContinue) return;
+  flags_ |= kSentContinue;
+  if (first_) {
+    flags_ |= kOweContinue;
+  } else {
+    write_text(p, local, http::kContinue);
+  }
+}
+
+void Connection::dispatch(sched::P& p, ServerLocal& local, const char* end_of_head, std::string_view body,
+                          const http::Request& request) noexcept {
+  server_->stats().requests.add(1);
+  if (!request.keep_alive) flags_ |= kClosing;
+  flags_ &= ~kOweContinue;
+  const char* head = request.method_text.data();
+  Exchange exchange{p,     *server_, local,
+                    *this, request,  {head, static_cast<size_t>(end_of_head - head)},
+                    body,  0,        started_ns_};
+  since_ns_ = p.now_ns();
+  server_->route(exchange);
+}
+
+/** A request that cannot be read: its status, and no further request on this connection. */
+void Connection::refuse(sched::P& p, ServerLocal& local, uint16_t status) noexcept {
+  if (status != 408) server_->stats().malformed.add(1);
+  flags_ |= kClosing;
+  started_ns_ = 0;
+  http::Request request;  // nothing is known of it
+  request.minor = 1;
+  request.keep_alive = false;
+  Exchange exchange{p, *server_, local, *this, request, {}, {}, 0, p.now_ns()};
+  Reply reply;
+  reply.status = status;
+  reply.content_type = kTextPlain;
+  reply.body = http::reason(status);
+  this->reply(exchange, reply);
+  drop_input(p);
+}
+
+/** Keeps [data, data + size), which may lie inside `in_`, with room for about `want` bytes in all. */
+bool Connection::keep_input(sched::P& p, const char* data, size_t size, size_t want) noexcept {
+  const size_t room = std::max({kLeastKept, size, std::min(want, size + kGrowBytes)});
+  if (in_ && in_capacity_ >= room) {
+    std::memmove(in_, data, size);
+  } else {
+    auto* block = static_cast<char*>(p.cache().allocate(room));
+    if (!block) return false;
+    std::memcpy(block, data, size);
+    p.cache().free(in_);
+    in_ = block;
+    in_capacity_ = static_cast<uint32_t>(room);
+  }
+  in_bytes_ = static_cast<uint32_t>(size);
+  return true;
+}
+
+void Connection::drop_input(sched::P& p) noexcept {
+  if (chunks_) p.cache().free(chunks_);
+  chunks_ = nullptr;
+  p.cache().free(in_);
+  in_ = nullptr;
+  in_bytes_ = in_capacity_ = 0;
+}
+
+/** After our last reply: what still comes is read and dropped until the peer's end. */
+void Connection::discard() noexcept {
+  char bin[4096];
+  for (int i = 0; i < 16 && stream_.readable(); i++) {
+    const os::IoResult got = stream_.read(bin, sizeof bin);
+    if (got.state == os::IoResult::State::closed || got.state == os::IoResult::State::error) {
+      if (!(flags_ & kPeerEnded)) peer_ended();
+      return;
+    }
+  }
+}
+
+}  // namespace tailrace::server

@@ -1,0 +1,85 @@
+// See raw_endpoint.h.
+#include "server/raw_endpoint.h"
+
+#include <cstring>
+
+#include "server/connection.h"
+#include "server/server.h"
+
+namespace tailrace::server {
+
+static constexpr std::string_view kUnavailable = "Service Unavailable\n";
+
+void shed(Exchange& exchange) noexcept {
+  exchange.server.stats().shed.add(1);
+  Reply reply;
+  reply.status = 503;
+  reply.content_type = kTextPlain;
+  reply.lines = "Retry-After: 1\r\n";
+  reply.body = kUnavailable;
+  exchange.connection.reply(exchange, reply);
+}
+
+void RawEndpoint::serve(Exchange& exchange) noexcept {
+  if (exchange.server.shedding()) return shed(exchange);
+  const size_t head_bytes = exchange.head.size();
+  const size_t body_bytes = exchange.body.size();
+  RequestRecord* record = exchange.connection.open_record(exchange, *this, 1, head_bytes + body_bytes);
+  if (!record) return;
+  char* data = record->data();
+  std::memcpy(data, exchange.head.data(), head_bytes);
+  std::memcpy(data + head_bytes, exchange.body.data(), body_bytes);
+  record->head = {0, static_cast<uint32_t>(head_bytes)};
+
+  Call& call = record->calls()[0];
+  const std::string_view line = exchange.head.substr(0, exchange.head.find('\r'));
+  call.line = {0, static_cast<uint32_t>(line.size())};
+  call.params = {static_cast<uint32_t>(head_bytes), static_cast<uint32_t>(body_bytes)};
+  call.target = exchange.target;
+  call.kind = Call::Kind::raw;
+  // relaxed: the push publishes the record
+  record->outstanding.store(1, std::memory_order_relaxed);
+  if (exchange.server.group().push(call)) {
+    exchange.server.calls_pushed(exchange.p);
+    return;
+  }
+  record->outstanding.store(0, std::memory_order_relaxed);
+  exchange.server.stats().shed.add(1);
+  call.status = 503;
+  static constexpr std::string_view kBusy = "Retry-After: 1\r\n";
+  std::memcpy(call.small, kBusy.data(), kBusy.size());
+  call.result_head_bytes = call.result_bytes = kBusy.size();
+  // relaxed: nobody else has seen the call
+  call.state.store(CallState::finished, std::memory_order_relaxed);
+  record->returned = true;
+  exchange.connection.record_ready(exchange.p, *record);
+}
+
+Reply RawEndpoint::plan(const RequestRecord& record) const noexcept {
+  const Call& call = record.calls()[0];
+  Reply reply;
+  // relaxed: the record came through the inbox, or was expired by this thread
+  if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
+    reply.status = 503;
+    reply.content_type = kTextPlain;
+    reply.body_bytes = kUnavailable.size();
+    return reply;
+  }
+  reply.status = call.status;
+  reply.lines = call.result_view().substr(0, call.result_head_bytes);
+  reply.body_bytes = call.result_bytes - call.result_head_bytes;
+  return reply;
+}
+
+char* RawEndpoint::write_body(const RequestRecord& record, char* out) const noexcept {
+  const Call& call = record.calls()[0];
+  if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
+    std::memcpy(out, kUnavailable.data(), kUnavailable.size());
+    return out + kUnavailable.size();
+  }
+  const size_t bytes = call.result_bytes - call.result_head_bytes;
+  std::memcpy(out, call.result() + call.result_head_bytes, bytes);
+  return out + bytes;
+}
+
+}  // namespace tailrace::server

@@ -1,0 +1,100 @@
+// See record.h.
+#include "server/record.h"
+
+#include <cstring>
+#include <new>
+
+#include "sched/p.h"
+
+namespace tailrace::server {
+
+char* Call::make_room(memory::Cache& cache, size_t bytes) noexcept {
+  if (bytes <= kInlineBytes) return small;
+  result_block = static_cast<char*>(cache.allocate(bytes));
+  return result_block;
+}
+
+RequestRecord* RequestRecord::create(memory::Cache& cache, uint32_t calls, size_t data_bytes) noexcept {
+  void* block = cache.allocate(sizeof(RequestRecord) + calls * sizeof(Call) + data_bytes);
+  if (!block) return nullptr;
+  auto* record = new (block) RequestRecord;
+  record->call_count = calls;
+  record->data_bytes = static_cast<uint32_t>(data_bytes);
+  for (uint32_t i = 0; i < calls; i++) {
+    auto* call = new (record->calls() + i) Call;
+    call->record = record;
+  }
+  return record;
+}
+
+void RequestRecord::destroy(memory::Cache& cache) noexcept {
+  for (uint32_t i = 0; i < call_count; i++) cache.free(calls()[i].result_block);
+  cache.free(this);
+}
+
+void RequestRecord::destroy_anywhere() noexcept {
+  for (uint32_t i = 0; i < call_count; i++) {
+    if (calls()[i].result_block) memory::Cache::free_remote(calls()[i].result_block);
+  }
+  memory::Cache::free_remote(this);
+}
+
+uint64_t RequestRecord::expire(uint64_t now_ns) noexcept {
+  // How soon a record that is settled in part is looked at again: an isolate is between "writing" and
+  // "finished" for one memcpy, and while some calls of a batch have expired the others come back without a
+  // message.
+  constexpr uint64_t kAgainNs = 2'000'000;
+  // relaxed: an AbortSignal that fires a moment later is no harm; partner: the reads of whoever holds a call
+  cancelled.store(true, std::memory_order_relaxed);
+  uint64_t next = kSettled;
+  bool partly = false;
+  for (uint32_t i = 0; i < call_count; i++) {
+    Call& call = calls()[i];
+    CallState state = CallState::open;
+    if (call.deadline_ns > now_ns) {
+      // acquire: partner of the release in settle()
+      state = call.state.load(std::memory_order_acquire);
+      if (state == CallState::open && call.deadline_ns < next) next = call.deadline_ns;
+      partly |= state == CallState::writing;
+      continue;
+    }
+    // acquire on failure: a finished result is read next; partner: the release in settle()
+    const bool mine = call.state.compare_exchange_strong(state, CallState::expired, std::memory_order_acq_rel,
+                                                         std::memory_order_acquire);
+    partly |= mine || state == CallState::writing || state == CallState::expired;
+    if (!mine && state == CallState::writing && now_ns + kAgainNs < next) next = now_ns + kAgainNs;
+  }
+  if (next == kSettled || now_ns == kAll) return kSettled;
+  return partly && now_ns + kAgainNs < next ? now_ns + kAgainNs : next;
+}
+
+void give_back(Call& call) noexcept {
+  RequestRecord& record = *call.record;
+  // acq_rel: gathers what the other calls' isolates wrote (release) for the P that takes the message
+  if (record.outstanding.fetch_sub(1, std::memory_order_acq_rel) == 1) record.p->post_quiet(record);
+}
+
+bool settle(Call& call, const Answer& answer, memory::Cache& cache) noexcept {
+  CallState state = CallState::open;
+  // acq_rel: partner of the exchange in expire(); one of the two wins
+  const bool mine = call.state.compare_exchange_strong(state, CallState::writing, std::memory_order_acq_rel,
+                                                       std::memory_order_relaxed);
+  if (mine) {
+    char* room = call.make_room(cache, answer.bytes.size());
+    if (room) {
+      std::memcpy(room, answer.bytes.data(), answer.bytes.size());
+      call.kind = answer.kind;
+      call.status = answer.status;
+      call.result_head_bytes = answer.head_bytes;
+      call.result_bytes = static_cast<uint32_t>(answer.bytes.size());
+      call.state.store(CallState::finished, std::memory_order_release);  // partner: the acquire in expire()
+    } else {
+      // No memory for the answer: the peer is told that there was none in time.
+      call.state.store(CallState::expired, std::memory_order_release);
+    }
+  }
+  give_back(call);
+  return mine;
+}
+
+}  // namespace tailrace::server
