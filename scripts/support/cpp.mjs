@@ -11,7 +11,7 @@ const run = (command, args) =>
 function folderOf(preset) {
   const { configurePresets } = JSON.parse(readFileSync(join(root, 'CMakePresets.json'), 'utf8'));
   const found = configurePresets.find(({ name }) => name === preset);
-  return found.binaryDir.replace('${sourceDir}', root);
+  return found.binaryDir.replace(/^\$\{sourceDir\}/, root);
 }
 
 /**
