@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/timer_wheel.h"
+#include "sched/message.h"
 
 namespace tailrace::sched {
 
@@ -49,7 +50,8 @@ struct G {
   G* next = nullptr;  // in the global queue; else null
   std::coroutine_handle<> frame;
   uint64_t id = 0;
-  uint64_t parent = 0;  // 0: made outside any G
+  uint64_t parent = 0;    // 0: made outside any G
+  uint64_t ready_ns = 0;  // when it became runnable, if it is one of those that are timed
   Site site{nullptr, 0};
   // parking: a permit, so that a ready() which comes before the park is not lost
   enum Parking : uint8_t { kRunning, kParked, kPermit };
@@ -68,7 +70,7 @@ class Task {
       return Task(this);
     }
     std::suspend_always initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept;
     void return_void() noexcept {}
     void unhandled_exception() noexcept;
   };
@@ -117,16 +119,24 @@ struct yield {
   void await_resume() const noexcept {}
 };
 
-/** co_await sleep_ns(ns): not before that time has passed, in ticks of a millisecond. */
-struct sleep_ns : private TimerNode {
+/**
+ * co_await sleep_ns(ns): not before that time has passed, in ticks of a millisecond. The timer stands in the
+ * wheel of the P where the G went to sleep, and moves to a native P when that one is closed.
+ */
+struct sleep_ns : private TimerNode, private Message {
   explicit sleep_ns(uint64_t ns) noexcept : delay_ns(ns) {}
   sleep_ns(const sleep_ns&) = delete;
   sleep_ns& operator=(const sleep_ns&) = delete;
   uint64_t delay_ns;
+  uint64_t until_ns = 0;
   G* sleeper = nullptr;
   bool await_ready() const noexcept { return delay_ns == 0; }
   void await_suspend(std::coroutine_handle<> frame) noexcept;
   void await_resume() const noexcept {}
+
+ private:
+  static void fire(TimerNode& node, void* p) noexcept;
+  static void move_in(Message& message, P& p) noexcept;
 };
 
 }  // namespace tailrace::sched

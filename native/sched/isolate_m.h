@@ -21,9 +21,9 @@ namespace tailrace::sched {
 
 /** The event loop of an isolate, as seen from here. */
 struct LoopHost {
-  /** Stop, start watching the P's poller. Called on the isolate's thread only. */
+  /** Watch the poller's descriptor (the same one each time), level-triggered. On the isolate's thread. */
+  virtual void start_poll(int fd) noexcept = 0;
   virtual void stop_poll() noexcept = 0;
-  virtual void start_poll() noexcept = 0;
   /** Make the loop call back soon. Any thread; never called after IsolateM::reclaim(). */
   virtual void signal() noexcept = 0;
 
@@ -35,8 +35,8 @@ struct LoopHost {
 class IsolateM {
  public:
   /**
-   * Makes the P, lends it to the loop and starts sysmon if it is the first. The host then watches
-   * `p().poller().fd()`: start_poll() has been called when this returns.
+   * Makes the P, lends it to the loop and starts sysmon if it is the first. The host watches the poller from
+   * then on: start_poll() has been called when this returns.
    * Errors: limit_exceeded (kMaxIsolates), out_of_memory, system (no descriptors, no thread).
    */
   static Result<IsolateM*> create(LoopHost& host) noexcept;
@@ -74,6 +74,7 @@ class IsolateM {
  private:
   friend class Runtime;
   friend class Sysmon;
+  friend class HostM;
   friend struct PTest;
   IsolateM(LoopHost& host, P& p) noexcept : host_(host), p_(&p) {}
   ~IsolateM() = default;
@@ -83,10 +84,6 @@ class IsolateM {
   bool holds_ = false;
   bool polling_ = false;
   bool reclaimed_ = false;
-  // native Ms (and sysmon on their behalf) that may still touch the host; reclaim() waits for zero
-  std::atomic<uint32_t> users_{0};
-  // moves each time a native M lets go; reclaim() and acquire_blocking() sleep on it
-  std::atomic<uint32_t> let_go_{0};
   // sysmon's notes, under the registry's lock
   uint64_t seen_word_ = 0;
   uint64_t ready_since_ns_ = 0;

@@ -12,11 +12,15 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/counter.h"
 #include "base/mpsc.h"
+#include "base/status.h"
 #include "base/waiter.h"
+#include "sched/latency.h"
 #include "sched/message.h"
 #include "sched/p_word.h"
 #include "sched/plocal.h"
+#include "sched/run_queue.h"
 
 namespace tailrace {
 class TimerWheel;
@@ -31,10 +35,26 @@ class Cache;
 namespace tailrace::sched {
 
 struct G;
+class Task;
+struct Site;
+struct Worker;
+struct park;
+struct yield;
+struct sleep_ns;
+bool go(Task task, Site site) noexcept;
+void ready(G& g) noexcept;
+
+/** Gs that fit a P's ring; what is more goes to the global queue, half a ring at a time. */
+inline constexpr uint32_t kRunQueueSlots = 256;
+
+/** Gs one turn resumes at most: they may be long, and a turn is to be short. */
+inline constexpr uint32_t kMaxGsATurn = 128;
+/** Gs are timed from ready to run when their number is a multiple of this. */
+inline constexpr uint64_t kLatencySample = 64;
 
 /** What one turn may do before it returns; what is left is kept and reported as TurnResult::more. */
 struct Budget {
-  uint32_t pieces = 1024;     // messages, waiters, timers and Gs together
+  uint32_t pieces = 1024;     // of each kind: messages, waiters, timers; Gs at most kMaxGsATurn
   uint32_t requests = 1024;   // counted by P::spend
   uint64_t bytes = 4u << 20;  // counted by P::spend
   bool poll = true;           // false: the inbox only (replies after a batch), no system call
@@ -44,6 +64,11 @@ struct TurnResult {
   bool more = false;    // work is left that no poller event will announce: turn again before blocking
   bool wanted = false;  // stopped because the isolate wants its P
   uint32_t pieces = 0;  // pieces of work done
+};
+
+/** Statistics of a P, written by its owner only, read by anyone. They go on from one life to the next. */
+struct PCounters {
+  Counter turns, messages, waiters, gs_made, gs_ended, gs_run, parks, steals, stolen, handoffs;
 };
 
 class P {
@@ -105,7 +130,7 @@ class P {
   uint32_t id() const noexcept { return id_; }
   PWord word() const noexcept { return word_.load(); }
   /** Times a native M took this P over. */
-  uint64_t handoffs() const noexcept { return handoffs_.load(std::memory_order_relaxed); }
+  uint64_t handoffs() const noexcept { return counters_.handoffs.read(); }
 
   /** The P that the calling thread runs now, or null. */
   static P* current() noexcept;
@@ -113,7 +138,17 @@ class P {
  private:
   friend class IsolateM;
   friend class Runtime;
+  friend class Scheduler;
+  friend class Sysmon;
+  friend class HostM;
   friend struct PTest;
+  friend class Task;
+  friend struct park;
+  friend struct yield;
+  friend struct sleep_ns;
+  friend bool go(Task, Site) noexcept;
+  friend void ready(G&) noexcept;
+  struct Parts;
   P() noexcept = default;
   ~P() = default;
 
@@ -123,6 +158,29 @@ class P {
     uint32_t next = 0;  // slot + 1 of the one made before
   };
   void adopt_local(uint32_t slot, void* value, void (*drop)(void*)) noexcept;
+
+  /** Life of a P (runtime.cc): parts made, first word set; content given up. The word is `dead` outside. */
+  Status open(bool with_poller) noexcept;
+  void close() noexcept;
+  static void set_current(P* p) noexcept;
+
+  /** Owner, about to block or to lend: false when work is left. Else a post() wakes from now on. */
+  bool prepare_sleep() noexcept;
+  /** Owner, about to lend: whatever is left makes the poller readable. */
+  void prepare_lend() noexcept;
+  void awake() noexcept {
+    asleep_.store(false, std::memory_order_relaxed);
+  }  // the next sleep's fence orders it
+
+  /** Behind all others on this P's ring; half of a full ring goes to the global queue. */
+  void enqueue(G& g) noexcept;
+  G* next_g() noexcept;
+  void deliver_messages(uint32_t budget, TurnResult& result) noexcept;
+  void run_waiters(uint32_t budget, TurnResult& result) noexcept;
+  void run_gs(uint32_t budget, TurnResult& result) noexcept;
+  /** After closed_ is set, by whoever finds messages: each is told that the P is gone. */
+  void deliver_to_the_dead() noexcept;
+  bool work_left() const noexcept;
 
   // hot, owner
   WaiterList ready_;
@@ -134,16 +192,28 @@ class P {
   net::Poller* poller_ = nullptr;
   TimerWheel* timers_ = nullptr;
   memory::Cache* cache_ = nullptr;
+  Parts* parts_ = nullptr;
+  Worker* worker_ = nullptr;  // of a native P, which has no poller: the M that is bound to it
+  uint32_t gs_run_ = 0;       // fairness tick of the global queue
+  uint32_t slot_run_ = 0;     // Gs taken from the LIFO slot in a row
+  uint64_t next_g_id_ = 0, last_g_id_ = 0;
   Local locals_[kMaxPLocals];
   uint32_t last_local_ = 0;
+  PCounters counters_;
+  Latency latency_;
 
   // shared
   alignas(64) AtomicPWord word_;
   std::atomic<bool> asleep_{false};
   std::atomic<bool> closed_{true};
   std::atomic<uint32_t> refs_{0};
-  std::atomic<uint64_t> handoffs_{0};
+  // native Ms (and sysmon on their behalf) that may still touch the host loop; reclaim() waits for zero
+  std::atomic<uint32_t> users_{0};
+  // moves each time a native M lets go; reclaim() and acquire_blocking() sleep on it
+  std::atomic<uint32_t> let_go_{0};
   MpscList inbox_;
+  RunQueue<G, kRunQueueSlots> queue_;
+  P* next_free_ = nullptr;  // under the runtime's lock
 };
 
 }  // namespace tailrace::sched
