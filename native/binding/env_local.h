@@ -6,8 +6,11 @@
 
 namespace tailrace::binding {
 
+class LoopHost;
+
 struct EnvLocal {
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
+  LoopHost* loop_host = nullptr;  // not owned: it ends by its own cleanup hook, before this
 };
 
 /** The environment's EnvLocal (instance data); never null between init and cleanup. */
