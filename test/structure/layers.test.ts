@@ -30,7 +30,7 @@ const systemHeaders =
 const constantHeaders = new Set(['sys/epoll.h', 'poll.h', 'arpa/inet.h', 'netinet/in.h']);
 /** System calls by their global names. */
 const systemCalls =
-  /::(epoll_\w+|poll|ppoll|read|write|readv|writev|recv\w*|send\w*|accept4?|socket|bind|listen|connect|close|shutdown|mmap|munmap|madvise|mprotect|eventfd|timerfd_\w+|clock_\w+|syscall|ioctl|fcntl|nanosleep|usleep|pthread_\w+|getsockopt|setsockopt|getsockname|getpeername)\(/;
+  /(?<![\w>])::(epoll_\w+|poll|ppoll|read|write|readv|writev|recv\w*|send\w*|accept4?|socket|bind|listen|connect|close|shutdown|mmap|munmap|madvise|mprotect|eventfd|timerfd_\w+|clock_\w+|syscall|ioctl|fcntl|nanosleep|usleep|pthread_\w+|getsockopt|setsockopt|getsockname|getpeername)\(/;
 const isOsSeam = (path: string) => /^native\/base\/(os|check)[a-z_]*\.(h|cc)$/.test(path);
 
 const nativeFiles = filesBelow('native', ['.h', '.cc', '.inc']);
