@@ -2,13 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { type JsonBackend, type JsonParseOptions, JsonType } from '../../contract';
-import { openDocument } from './document';
-import { locateFailure, parseBytes, parseString, scanned } from './parse';
-import { utf8Of } from './source';
-
-export { openDocument } from './document';
-export { failureOf, locateFailure, parseBytes, parseString } from './parse';
-export { utf8Of } from './source';
+import { openDocument } from '../../json/document';
+import { locateFailure, parseBytes, parseString, scanned } from '../../json/parse';
+import { utf8Of } from '../../json/source';
 
 function minify(input: string | Uint8Array): Buffer {
   const { source, tape } = scanned(input, 0, input.length, undefined);

@@ -56,14 +56,9 @@ export function sourceOf(input: string | Uint8Array, start = 0, end = input.leng
   return typeof input === 'string' ? new TextSource(input) : new ByteSource(input, start, end);
 }
 
-/** Whether a string has no lone surrogate. Node 20 has the method, TypeScript's es2023 library does not. */
-export function isWellFormed(text: string): boolean {
-  return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
-}
-
 /** JSON text as UTF-8. A lone surrogate, which UTF-8 cannot hold, becomes its escape: the same value. */
 export function utf8Of(text: string): Buffer {
-  if (isWellFormed(text)) return Buffer.from(text, 'utf8');
+  if (text.isWellFormed()) return Buffer.from(text, 'utf8');
   const escaped = text.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
   return Buffer.from(escaped, 'utf8');
 }

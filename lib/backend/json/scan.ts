@@ -3,7 +3,7 @@
 // UTF-16 units with the same code: JSON's structure is ASCII in both, and every unit from 0x80 on may stand in a
 // string and nowhere else. Iterative, because JSON.parse takes a million open brackets and so must this.
 
-import { JsonType } from '../../contract';
+import { JsonType } from '../contract';
 
 export type Units = Uint8Array | Uint16Array;
 

@@ -1,8 +1,8 @@
 // Values out of a tape, for the options JSON.parse has not, and the rules about keys. Strings and numbers are
 // still V8's work: their source text goes through JSON.parse. Nothing recurses.
 
-import { JsonType, type JsonParseOptions } from '../../contract';
-import type { JsonFailureKind } from '../../json-failure';
+import { type JsonParseOptions, JsonType } from '../contract';
+import type { JsonFailureKind } from '../json-failure';
 import type { Tape } from './scan';
 import type { Source } from './source';
 

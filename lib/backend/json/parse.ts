@@ -1,8 +1,9 @@
 // Parsing on what Node has: JSON.parse for every value it can give, the scanner for what it cannot (offsets, rules
-// about keys, bigints, depth). The native backend uses the same functions where V8 is the faster parser.
+// about keys, bigints, depth). It stands beside both backends: the fallback is made of it, and the native one uses it where V8
+// is the faster parser and where only a slow exact answer will do.
 
-import { type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
-import { type JsonFailureKind, jsonFailure } from '../../json-failure';
+import { type JsonParseOptions, kJsonNoDepthLimit } from '../contract';
+import { type JsonFailureKind, jsonFailure } from '../json-failure';
 import { build, forbiddenKey } from './build';
 import { depthOffset, kValid, scan, Tape } from './scan';
 import { bufferOf, firstBadUtf8, type Source, sourceOf } from './source';
@@ -85,7 +86,8 @@ function mayBeDeeper(text: string, maxDepth: number): boolean {
   if (maxDepth >= text.length) return false;
   let left = maxDepth;
   for (const bracket of ['[', '{']) {
-    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (left-- === 0) return true;
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1))
+      if (left-- === 0) return true;
   }
   return false;
 }

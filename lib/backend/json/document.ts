@@ -1,8 +1,8 @@
-// Lazy documents of the fallback: a private copy of the text and the scanner's tape. Values are JSON.parse of
+// Lazy documents without native code: a private copy of the text and the scanner's tape. Values are JSON.parse of
 // their source text, made when asked for.
 
-import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../../contract';
-import { JsonType } from '../../contract';
+import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../contract';
+import { JsonType } from '../contract';
 import { stringAt } from './build';
 import { scanned, valueOf } from './parse';
 import { Tape } from './scan';
