@@ -116,7 +116,7 @@ void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {
   bin.count.store(got - 1, std::memory_order_relaxed);  // partner: stats()
   refills_.add(1);
   trace(TraceKind::memory_refill, size_class, got);
-  unpoison(one, bytes);
+  unpoison(one, bytes ? bytes : 1);
   return one;
 }
 
@@ -154,7 +154,7 @@ void* Cache::allocate_large(size_t bytes) noexcept {
   internal::large_spans.add(1);
   internal::large_pages.add(pages);
   void* p = page_heap.address_of(span);
-  unpoison(p, bytes);
+  unpoison(p, bytes ? bytes : 1);
   return p;
 }
 

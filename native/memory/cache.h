@@ -38,7 +38,7 @@ class Cache {
       if (count != 0) [[likely]] {
         bin.count.store(count - 1, std::memory_order_relaxed);  // partner: stats() on another thread
         void* p = bin.slots[count - 1];
-        unpoison(p, bytes);
+        unpoison(p, bytes ? bytes : 1);
         return p;
       }
       return allocate_slow(size_class, bytes);
