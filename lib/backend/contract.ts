@@ -14,6 +14,8 @@ export interface Backend {
   readonly isa: string;
   readonly supports: Supports;
   readonly json: JsonBackend;
+  readonly memory: MemoryBackend;
+  readonly net: NetBackend;
   readonly server: ServerBackend;
 }
 
@@ -114,6 +116,109 @@ export interface JsonBackend {
    * toJSON) become integers instead of a TypeError.
    */
   encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined;
+}
+
+// ---------------------------------------------------------------- net
+
+/** Where a socket is: an IP address, or the path of a Unix socket. */
+export type NetAddress = { address: string; family: 'IPv4' | 'IPv6'; port: number } | { path: string };
+
+/** Exactly one of path and host/port is used: path when it is not undefined. */
+export interface NetListenSpec {
+  host: string | undefined;
+  port: number;
+  path: string | undefined;
+  backlog: number;
+  reusePort: boolean;
+  /** Must not throw. Before its first read() a connection takes at most a bounded buffer of bytes. */
+  onConnection(connection: BackendConnection): void;
+  /** The listener failed later than its start (out of descriptors …); it goes on. Must not throw. */
+  onError(error: Error): void;
+}
+
+export interface NetConnectSpec {
+  host: string;
+  port: number;
+  path: string | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * One connection. The facade keeps the order: at most one read under way, nothing written after end(), no
+ * call after destroy(). Failures of the system reject with Node's own errors (code ECONNRESET …).
+ */
+export interface BackendConnection {
+  readonly local: NetAddress | undefined;
+  readonly remote: NetAddress | undefined;
+  /** What has come, at least a byte, the caller's to keep; null at the peer's end. */
+  read(): Promise<Buffer | null>;
+  /** Resolves when the system has taken all of it; the bytes must not change until then. Several keep their order. */
+  write(data: Uint8Array): Promise<void>;
+  /** Sends our end behind what was written; resolves when that is done. Reading goes on. */
+  end(): Promise<void>;
+  /** Closes at once. What is under way rejects (with anything: the facade says why). Idempotent. */
+  destroy(): void;
+  /** Set once by the facade: the socket is gone, by destroy(), by an error or because both sides ended. */
+  onClose: (() => void) | undefined;
+  ref(): void;
+  unref(): void;
+}
+
+export interface BackendTcpServer {
+  readonly address: NetAddress;
+  /** Stops listening; its connections live on. Resolves when the address is free. */
+  close(): Promise<void>;
+  ref(): void;
+  unref(): void;
+}
+
+export interface NetBackend {
+  /** Resolves when it listens; rejects with the system's error (code EADDRINUSE …). */
+  listen(spec: NetListenSpec): Promise<BackendTcpServer>;
+  /** Rejects with the system's error, or with signal.reason. */
+  connect(spec: NetConnectSpec): Promise<BackendConnection>;
+}
+
+// ---------------------------------------------------------------- memory
+
+/** The native core's own heap, in bytes unless said. */
+export interface CoreHeapStats {
+  /** Address space. */
+  reserved: number;
+  /** Pages that hold memory. */
+  committed: number;
+  /** Blocks handed out, by the size of their class. */
+  inUse: number;
+  /** Free blocks in caches and central lists. */
+  cached: number;
+  limit: number;
+  /** Batches that caches took from and gave to the central lists (counts). */
+  refills: number;
+  releases: number;
+  /** To the system, ever. */
+  givenBack: number;
+  /** Allocations that failed (a count). */
+  refused: number;
+  /** Caches alive (a count). */
+  caches: number;
+}
+
+/**
+ * Memory that JavaScript sees. The slab's free lists live in lib/memory: JS pops and pushes them itself, since a call
+ * into native code costs more than an allocation. A backend makes the arenas and gives their pages back.
+ */
+export interface MemoryBackend {
+  /** A zeroed arena of `bytes`, untransferable. Throws LimitError when the system has no memory for it. */
+  arena(bytes: number): ArrayBuffer;
+  /**
+   * Gives back the memory of the whole system pages inside [offset, offset + bytes) of an arena; they read as
+   * zero afterwards. Returns the bytes given back: 0 where it cannot.
+   */
+  giveBack(arena: ArrayBuffer, offset: number, bytes: number): number;
+  /** The core's heap; undefined on the fallback, which has none. */
+  coreStats(): CoreHeapStats | undefined;
+  /** Gives the core's free pages back; returns bytes. 0 on the fallback. */
+  purgeCore(): number;
 }
 
 // ---------------------------------------------------------------- server, rpc

@@ -30,7 +30,6 @@ struct ReplyHead {
   uint16_t status = 200;
   bool keep_alive = true;  // of the request, and of whoever ends the connection
   uint8_t minor = 1;       // of the request: 1.0 needs "keep-alive" said, 1.1 needs "close" said
-  bool no_body = false;    // answers HEAD: the length is told, the body not sent
   uint64_t content_length = 0;
   std::string_view content_type;    // empty: no such line
   std::string_view date;            // of DateCache; empty: no such line
