@@ -131,11 +131,12 @@ TurnResult P::turn(const Budget& budget) noexcept {
         if (got->woken) deliver_messages(budget.pieces, result);
       }
     }
-    if (!result.wanted) run_waiters(budget.pieces, result);
-    if (!result.wanted) {
-      result.pieces += static_cast<uint32_t>(timers_->advance(now_ns_, budget.pieces, this));
-      run_gs(budget.pieces, result);
-    }
+  }
+  // Without a poll too: a reply that came by the inbox has put its connection on the list, and is written now.
+  if (!result.wanted) run_waiters(budget.pieces, result);
+  if (budget.poll && !result.wanted) {
+    result.pieces += static_cast<uint32_t>(timers_->advance(now_ns_, budget.pieces, this));
+    run_gs(budget.pieces, result);
   }
   result.more = full || work_left() || timers_->next_deadline_ns() <= now_ns_;
   return result;

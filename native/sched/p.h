@@ -57,7 +57,7 @@ struct Budget {
   uint32_t pieces = 1024;     // of each kind: messages, waiters, timers; Gs at most kMaxGsATurn
   uint32_t requests = 1024;   // counted by P::spend
   uint64_t bytes = 4u << 20;  // counted by P::spend
-  bool poll = true;           // false: the inbox only (replies after a batch), no system call
+  bool poll = true;           // false: inbox and ready list only (replies after a batch): no poll, no timers
 };
 
 struct TurnResult {
