@@ -1,6 +1,6 @@
 // The fallback: the contract's parts on what Node has, each loaded at first use.
 
-import type { Backend, JsonBackend, NetBackend, ServerBackend } from '../contract';
+import type { Backend, JsonBackend, MemoryBackend, NetBackend, ServerBackend } from '../contract';
 import { lazyObject } from '../lazy';
 
 /** The shape of lib/backend/js/<part>. */
@@ -14,6 +14,7 @@ export function createJsBackend(): Backend {
     isa: () => 'js',
     supports: () => ({ handoff: false }),
     json: () => (require('./json') as Part<JsonBackend>).create(),
+    memory: () => (require('./memory') as Part<MemoryBackend>).create(),
     net: () => (require('./net') as Part<NetBackend>).create(),
     server: () => (require('./server') as Part<ServerBackend>).create(),
   });

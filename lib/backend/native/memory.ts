@@ -1,0 +1,41 @@
+// Memory on the native backend: the same arenas, whose free pages the addon can give back, and the core's heap.
+
+import type { CoreHeapStats, MemoryBackend } from '../contract';
+import { makeArena } from '../js/arena';
+import type { NativeAddon } from '../load';
+
+/** What native/binding/memory.cc exports. */
+interface AddonMemory {
+  /** See MemoryBackend.giveBack; throws on a range outside the arena. */
+  giveBack(arena: ArrayBuffer, offset: number, bytes: number): number;
+  /** Fills the first ten elements, in the order of CoreHeapStats. */
+  stats(out: Float64Array): void;
+  purge(): number;
+}
+
+export function create(addon: NativeAddon): MemoryBackend {
+  const memory = addon.memory as AddonMemory;
+  const figures = new Float64Array(10);
+  return {
+    arena: makeArena,
+    giveBack: (arena, offset, bytes) => memory.giveBack(arena, offset, bytes),
+    coreStats: (): CoreHeapStats => {
+      memory.stats(figures);
+      const [reserved, committed, inUse, cached, limit, refills, releases, givenBack, refused, caches] =
+        figures as unknown as number[];
+      return {
+        reserved: reserved as number,
+        committed: committed as number,
+        inUse: inUse as number,
+        cached: cached as number,
+        limit: limit as number,
+        refills: refills as number,
+        releases: releases as number,
+        givenBack: givenBack as number,
+        refused: refused as number,
+        caches: caches as number,
+      };
+    },
+    purgeCore: () => memory.purge(),
+  };
+}

@@ -1,0 +1,83 @@
+// The memory part for JS: giving pages of JS-made arenas back, and the figures of the core's heap.
+//
+// An arena is only touched during the call: no pointer into one is kept, so nothing here outlives an
+// environment.
+#include "binding/memory.h"
+
+#include <cmath>
+
+#include "base/os.h"
+#include "memory/heap.h"
+
+namespace tailrace::binding {
+
+namespace {
+
+Napi::Value give_back(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 3 || !info[0].IsArrayBuffer() || !info[1].IsNumber() || !info[2].IsNumber()) {
+    Napi::TypeError::New(env, "giveBack(arena, offset, bytes)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Napi::ArrayBuffer arena = info[0].As<Napi::ArrayBuffer>();
+  const double offset = info[1].As<Napi::Number>().DoubleValue();
+  const double bytes = info[2].As<Napi::Number>().DoubleValue();
+  // Written so that NaN fails too.
+  if (!(offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(arena.ByteLength()))) {
+    Napi::RangeError::New(env, "outside the arena").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  // Only whole pages inside the range: the rest of an edge page belongs to a neighbour, or to the C library.
+  const uintptr_t page = os::page_bytes();
+  const auto base = reinterpret_cast<uintptr_t>(arena.Data());
+  const uintptr_t from = (base + static_cast<size_t>(offset) + page - 1) & ~(page - 1);
+  const uintptr_t to = (base + static_cast<size_t>(offset) + static_cast<size_t>(bytes)) & ~(page - 1);
+  if (from >= to || !os::map_decommit(reinterpret_cast<void*>(from), to - from))
+    return Napi::Number::New(env, 0);
+  return Napi::Number::New(env, static_cast<double>(to - from));
+}
+
+Napi::Value heap_stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  constexpr size_t kFigures = 10;
+  if (info.Length() < 1 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < kFigures) {
+    Napi::TypeError::New(env, "stats(Float64Array(10))").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const memory::Stats stats = memory::stats();
+  Napi::Float64Array out = info[0].As<Napi::Float64Array>();
+  const double limit =
+      stats.limit_bytes == memory::kUnlimited ? INFINITY : static_cast<double>(stats.limit_bytes);
+  // In the order of CoreHeapStats in lib/backend/contract.ts.
+  const double figures[kFigures] = {static_cast<double>(stats.reserved_bytes),
+                                    static_cast<double>(stats.committed_bytes),
+                                    static_cast<double>(stats.in_use_bytes),
+                                    static_cast<double>(stats.cached_bytes),
+                                    limit,
+                                    static_cast<double>(stats.refills),
+                                    static_cast<double>(stats.releases),
+                                    static_cast<double>(stats.given_back_bytes),
+                                    static_cast<double>(stats.refused),
+                                    static_cast<double>(stats.caches)};
+  for (size_t i = 0; i < kFigures; i++) out[i] = figures[i];
+  return env.Undefined();
+}
+
+Napi::Value purge_heap(const Napi::CallbackInfo& info) {
+  env_local(info.Env()).cache.flush();
+  return Napi::Number::New(info.Env(), static_cast<double>(memory::purge()));
+}
+
+}  // namespace
+
+Napi::Object init_memory(Napi::Env env) {
+  Napi::Object exports = Napi::Object::New(env);
+  exports.Set("giveBack", Napi::Function::New(env, give_back, "giveBack"));
+  exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
+  exports.Set("purge", Napi::Function::New(env, purge_heap, "purge"));
+  return exports;
+}
+
+}  // namespace tailrace::binding

@@ -1,0 +1,11 @@
+// The memory part's init function (memory.cc).
+#pragma once
+
+#include "binding/env_local.h"
+
+namespace tailrace::binding {
+
+/** exports.memory: { giveBack, stats, purge }; typed in lib/backend/native/memory.ts. */
+Napi::Object init_memory(Napi::Env env);
+
+}  // namespace tailrace::binding
