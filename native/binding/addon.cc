@@ -2,6 +2,8 @@
 #include <napi.h>
 
 #include "binding/env_local.h"
+#include "binding/memory.h"
+#include "binding/server.h"
 
 namespace tailrace::binding {
 
@@ -9,6 +11,8 @@ EnvLocal& env_local(Napi::Env env) { return *env.GetInstanceData<EnvLocal>(); }
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
+  exports.Set("memory", init_memory(env));
+  exports.Set("server", init_server(env));
   return exports;
 }
 

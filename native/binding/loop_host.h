@@ -43,6 +43,8 @@ class LoopHost {
   virtual void unref() noexcept = 0;
   /** Calls the client back in the next turn of the loop. This thread; others use it through sched. */
   virtual void wake() noexcept = 0;
+  /** The same from any thread, as long as on_teardown has not been called. */
+  virtual void signal() noexcept = 0;
 
  protected:
   ~LoopHost() = default;

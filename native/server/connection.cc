@@ -120,6 +120,7 @@ void Connection::leave_records(sched::P& p) noexcept {
     if (record->returned) {
       record->destroy(p.cache());
     } else {
+      record->peer_gone.store(true, std::memory_order_relaxed);  // before the release in expire()
       // What no isolate has begun need not be begun: its call says that nobody waits.
       (void)record->expire(RequestRecord::kAll);
       lent = true;
@@ -141,7 +142,8 @@ void Connection::peer_ended() noexcept {
   // As Go's net/http: the end of the peer's stream cancels what is under way; a reply is still written, since
   // a half-closed peer may be waiting for it.
   for (RequestRecord* record = first_; record; record = record->next) {
-    record->cancelled.store(true, std::memory_order_relaxed);  // see RequestRecord::expire
+    // relaxed: an AbortSignal that fires a moment later is no harm; partner: the binding's cancelled()
+    record->peer_gone.store(true, std::memory_order_relaxed);
   }
   if (first_) server_->cancelled();
 }

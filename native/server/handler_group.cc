@@ -94,6 +94,11 @@ void HandlerGroup::notify() noexcept {
   notifying_.fetch_sub(1, std::memory_order_release);  // partner: the acquire in remove_listener
 }
 
+void HandlerGroup::cancelled() noexcept {
+  cancellations_.fetch_add(1, std::memory_order_relaxed);  // a hint; the notify orders it
+  notify();
+}
+
 void HandlerGroup::listening() noexcept {
   notified_.exchange(false, std::memory_order_acq_rel);  // partner: the exchange in notify
 }

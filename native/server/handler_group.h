@@ -46,6 +46,11 @@ class HandlerGroup {
   void notify() noexcept;
   /** An isolate is about to drain: the next push after this wakes it again. */
   void listening() noexcept;
+  /** A peer went away or a deadline passed: those who hold AbortSignals look (and are woken). */
+  void cancelled() noexcept;
+  /** Moves with each cancelled(). */
+  // relaxed: a hint; what was cancelled says the record
+  uint32_t cancellations() const noexcept { return cancellations_.load(std::memory_order_relaxed); }
   bool add_listener(GroupListener& listener) noexcept;
   /** After it returns the listener is not called any more: waits for a `notify` that is under way. */
   void remove_listener(GroupListener& listener) noexcept;
@@ -65,6 +70,7 @@ class HandlerGroup {
   alignas(64) std::atomic<uint32_t> tail_{0};
   alignas(64) std::atomic<uint32_t> head_{0};
   alignas(64) std::atomic<bool> notified_{false};
+  std::atomic<uint32_t> cancellations_{0};
   std::atomic<uint32_t> notifying_{0};
   std::atomic<GroupListener*> listeners_[kMaxIsolates] = {};
 };

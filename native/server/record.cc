@@ -44,8 +44,6 @@ uint64_t RequestRecord::expire(uint64_t now_ns) noexcept {
   // "finished" for one memcpy, and while some calls of a batch have expired the others come back without a
   // message.
   constexpr uint64_t kAgainNs = 2'000'000;
-  // relaxed: an AbortSignal that fires a moment later is no harm; partner: the reads of whoever holds a call
-  cancelled.store(true, std::memory_order_relaxed);
   uint64_t next = kSettled;
   bool partly = false;
   for (uint32_t i = 0; i < call_count; i++) {

@@ -92,7 +92,7 @@ struct RequestRecord : sched::Message {
   Deadline<RequestRecord> timer;  // P only
   PeerAddress peer;
   std::atomic<uint32_t> outstanding{0};
-  std::atomic<bool> cancelled{false};  // the peer went away or time ran out: AbortSignals fire
+  std::atomic<bool> peer_gone{false};  // AbortSignals fire; with an expired call: why it expired
   uint32_t call_count = 0;
   uint32_t data_bytes = 0;
   Span head;               // request line and header lines

@@ -58,7 +58,7 @@ class Server {
   /** Calls were put into the group in this turn: wake the isolates when it ends. */
   void calls_pushed(sched::P& p) noexcept;
   /** A peer went away or a deadline passed: AbortSignals may have to fire. */
-  void cancelled() noexcept { group_.notify(); }
+  void cancelled() noexcept { group_.cancelled(); }
 
   /** Where a record comes back to its P. */
   static void record_returned(sched::Message& message, sched::P& p) noexcept;
