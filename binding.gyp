@@ -11,13 +11,19 @@
     'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS'],
     'cflags!': ['-O2'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fexceptions'],
-    'cflags_cc': ['-std=c++20', '-O3', '-g1', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-cast-function-type', '-fno-plt'],
-    'ldflags': ['-Wl,-z,nodelete', '-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'],
+    'cflags_cc': [
+      '-std=c++20', '-O3', '-g1', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-ffunction-sections',
+      '-fdata-sections', '-Wall', '-Wextra', '-Wno-cast-function-type', '-fno-plt',
+    ],
+    'ldflags': ['-Wl,-z,nodelete', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections'],
     'conditions': [
       ['sanitize!=""', {
         'cflags_cc': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer'],
-        'ldflags!': ['-static-libstdc++', '-static-libgcc'],
         'ldflags': ['-fsanitize=<(sanitize)'],
+      }, {
+        # The wraps are those of native/sources.mjs; native/binding/glibc_floor.cc says what they are for.
+        'defines': ['TAILRACE_GLIBC_FLOOR=1'],
+        'ldflags': ['-static-libstdc++', '-static-libgcc', '<!@(node native/sources.mjs wraps)'],
       }],
     ],
   }],
