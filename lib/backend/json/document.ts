@@ -4,7 +4,7 @@
 import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../contract';
 import { JsonType } from '../contract';
 import { stringAt } from './build';
-import { scanned, valueOf } from './parse';
+import { nodeValue, scanned } from './parse';
 import { Tape } from './scan';
 import { type Source, sourceOf } from './source';
 
@@ -77,7 +77,7 @@ class ScannedDocument implements JsonBackendDocument {
   }
 
   toJS(node: number): unknown {
-    return valueOf(this.source, this.tape, node, this.options);
+    return nodeValue(this.source, this.tape, node, this.options);
   }
 
   raw(node: number): Buffer {

@@ -118,11 +118,11 @@ function parseText(
     }
   }
   const { source, tape } = scanned(input, start, end, options);
-  return valueOf(source, tape, 0, options);
+  return nodeValue(source, tape, 0, options);
 }
 
 /** The value of a node of a scanned text. */
-export function valueOf(
+export function nodeValue(
   source: Source,
   tape: Tape,
   node: number,
