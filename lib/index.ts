@@ -3,6 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { Supports } from './backend/contract';
+import { lazyModule } from './backend/lazy';
 import { selection } from './backend/select';
 
 export {
@@ -46,3 +47,37 @@ export function runtimeInfo(): RuntimeInfo {
     supports: { ...backend.supports },
   };
 }
+
+// Each export of a part is named here, so that import and require see them before the part is loaded; the types make
+// the compiler complain about one that is missing.
+
+export const json = lazyModule<typeof import('./json')>(() => require('./json'), {
+  JsonDocument: true,
+  JsonSyntaxError: true,
+  JsonValue: true,
+  encode: true,
+  minify: true,
+  open: true,
+  parse: true,
+  stringify: true,
+  validate: true,
+});
+
+export const net = lazyModule<typeof import('./net')>(() => require('./net'), {
+  Connection: true,
+  connect: true,
+  listen: true,
+});
+
+export const server = lazyModule<typeof import('./server')>(() => require('./server'), {
+  Server: true,
+  serve: true,
+});
+
+export const rpc = lazyModule<typeof import('./rpc')>(() => require('./rpc'), {
+  RpcError: true,
+  client: true,
+  handler: true,
+  route: true,
+  serve: true,
+});
