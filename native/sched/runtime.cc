@@ -172,7 +172,7 @@ void Runtime::poke_sysmon() noexcept {
 
 Runtime::Counts Runtime::counts() noexcept {
   LockGuard guard(lock_);
-  return {isolate_count_, host_ms_, idle_count_, p_count(), handoffs_};
+  return {isolate_count_, host_ms_, idle_count_, p_count(), handoffs_, sysmon_started_};
 }
 
 // ------------------------------------------------------------------ native Ms that host

@@ -15,6 +15,8 @@
 
 namespace tailrace::sched {
 
+struct Metrics;
+
 /** Isolates of one process that may serve at once. */
 inline constexpr uint32_t kMaxIsolates = 256;
 /** Native Ps: the upper bound of procs(). */
@@ -70,8 +72,10 @@ class Runtime {
   struct Counts {
     uint32_t isolates, host_ms, idle_host_ms, ps;
     uint64_t handoffs;
+    bool sysmon;
   };
   Counts counts() noexcept;
+  void sum(Metrics& out) noexcept;  // metrics.cc
   uint64_t sysmon_rounds() const noexcept { return rounds_.load(std::memory_order_relaxed); }
 
  private:
