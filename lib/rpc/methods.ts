@@ -1,6 +1,7 @@
 // The methods record, compiled into what backends call: params checked, concurrency bounded, middleware around it,
 // each call in an async scope of its own, failures turned into what the client may see.
 
+import { AsyncResource } from 'node:async_hooks';
 import type { BackendCall, RpcFailure, RpcMethodSpec, RpcSpec } from '../backend/contract';
 import { rpcFailures } from '../backend/shared';
 import { errorTable, InvalidArgument, isTailraceError } from '../errors';
@@ -56,7 +57,7 @@ export interface MethodOptions {
   params?: Schema;
   /** JSON Schema; a result that does not fit is the server's mistake: logged, -32603. */
   result?: Schema;
-  /** The handler gets a JsonDocument instead of values (undefined without params), closed when it has settled. */
+  /** The handler gets a JsonDocument instead of values (undefined without params). */
   lazy?: boolean;
   /** Which of the calls that wait together start first. 'normal' */
   priority?: 'high' | 'normal' | 'low';
@@ -92,6 +93,7 @@ const kOptions = ['handler', 'params', 'result', 'lazy', 'priority', 'timeoutMs'
 /** Runs at most `limit` at once; the others wait in order. A place is given back when the handler settles. */
 class Gate {
   private running = 0;
+  private filling = false;
   private readonly waiting: Array<() => void> = [];
   private readonly limit: number;
   private readonly queue: number;
@@ -107,11 +109,10 @@ class Gate {
       throw new RpcError(rpcFailures.overloaded.code, rpcFailures.overloaded.message);
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push(() => {
-        // Whoever asked has been answered already (time over, client gone): pass the place on.
+      const begin = (): void => {
+        // Whoever asked has been answered already (time over, client gone).
         if (Date.now() >= call.deadline || call.signal().aborted) {
           resolve(undefined);
-          this.next();
           return;
         }
         try {
@@ -119,7 +120,9 @@ class Gate {
         } catch (error) {
           reject(error);
         }
-      });
+      };
+      // It is the call before that starts this one: without bind, this would run in that one's async scope.
+      this.waiting.push(AsyncResource.bind(begin));
     });
   }
 
@@ -141,11 +144,11 @@ class Gate {
 
   private done(): void {
     this.running--;
-    this.next();
-  }
-
-  private next(): void {
-    if (this.running < this.limit) this.waiting.shift()?.();
+    // A loop, not recursion: thousands may wait, and each may be through at once.
+    if (this.filling) return;
+    this.filling = true;
+    while (this.running < this.limit && this.waiting.length > 0) this.waiting.shift()!();
+    this.filling = false;
   }
 }
 
@@ -164,20 +167,6 @@ function openLazy(bytes: unknown): JsonDocument | undefined {
     if (!isTailraceError(error) || error.code !== errorTable.json_forbidden_key.code) throw error;
     throw new RpcError(rpcFailures.forbiddenKey.code, rpcFailures.forbiddenKey.message);
   }
-}
-
-/** Calls `settled` once `run` is through, however it ends. */
-function afterwards(run: () => unknown, settled: () => void): unknown {
-  let result: unknown;
-  try {
-    result = run();
-  } catch (error) {
-    settled();
-    throw error;
-  }
-  if (isThenable(result)) return Promise.resolve(result).finally(settled);
-  settled();
-  return result;
 }
 
 function checkResult(validate: Validator, name: string, value: unknown): unknown {
@@ -242,13 +231,8 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
   }
   if (lazy) {
     const inner = step;
-    step = (bytes, context, call) => {
-      const document = openLazy(bytes);
-      return afterwards(
-        () => inner(document, context, call),
-        () => document?.close(),
-      );
-    };
+    // Not closed here: the result may hold values of it, read when the reply is written.
+    step = (bytes, context, call) => inner(openLazy(bytes), context, call);
   }
   const whole = step;
   return {

@@ -1,0 +1,37 @@
+// What the pool and its worker isolates say to each other. Messages travel in arrays, one array a loop turn. Params
+// and results cross as JSON text: a structured clone of the values would cost more than reading them again.
+
+import type { RpcFailure } from '../backend/contract';
+
+/** workerData of an isolate. */
+export interface IsolateStart {
+  url: string;
+  exposeErrors: boolean;
+  queue: number;
+}
+
+/** Once, when the module is loaded: what each method asks of the queue, or why it cannot serve. */
+export type IsolateReady =
+  | { ready: Array<{ name: string; priority: number; timeoutMs: number }> }
+  | { failed: { name: string; message: string; stack: string; code: string | undefined } };
+
+export type ToIsolate =
+  | {
+      kind: 'call';
+      seq: number;
+      /** Index into the list of `ready`. */
+      method: number;
+      params: string | undefined;
+      id: string | number | null | undefined;
+      headers: string[];
+      remoteAddress: string;
+      deadline: number;
+    }
+  | { kind: 'abort'; seq: number; message: string };
+
+export type FromIsolate =
+  /** The handler has returned a promise: the isolate can take another call. */
+  | { kind: 'pending'; seq: number }
+  | { kind: 'result'; seq: number; text: string }
+  | { kind: 'failure'; seq: number; failure: RpcFailure }
+  | { kind: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string };
