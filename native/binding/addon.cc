@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "binding/env_local.h"
+#include "binding/json.h"
 #include "binding/memory.h"
 #include "binding/server.h"
 
@@ -11,6 +12,7 @@ EnvLocal& env_local(Napi::Env env) { return *env.GetInstanceData<EnvLocal>(); }
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
+  exports.Set("json", init_json(env));
   exports.Set("memory", init_memory(env));
   exports.Set("server", init_server(env));
   return exports;

@@ -4,18 +4,25 @@
 
 #include <napi.h>
 
+#include <memory>
+
 #include "memory/cache.h"
 
 namespace tailrace::binding {
 
 class LoopHost;
 class ServerHost;
+struct JsonLocal;  // json.cc
+struct DropJsonLocal {
+  void operator()(JsonLocal* local) const noexcept;
+};
 
 struct EnvLocal {
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
   memory::Cache cache;  // first, so that it outlives all that draws from it
   LoopHost* loop_host = nullptr;  // not owned: it ends by its own cleanup hook, before this
   ServerHost* server_host = nullptr;  // likewise, with the loop host
+  std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
 };
 
 /** The environment's EnvLocal (instance data); never null between init and cleanup. */

@@ -5,7 +5,7 @@
 //   scalar       begin: offset of its first byte; link: offset after its last byte (strings: quotes included)
 //   array        begin: offset of `[`; link: tape index of its end entry; then the elements; then the end
 //   object       the same with `{`; then key, value, key, value …; then the end
-//   end entry    begin: offset after the bracket; link: elements, or members (duplicates counted)
+//   end entry    begin: offset of the closing bracket; link: elements, or members (duplicates counted)
 #pragma once
 
 #include <cstddef>
@@ -59,7 +59,7 @@ class Node {
   /** The source text of the value, without space around it; strings with their quotes. */
   std::string_view raw() const noexcept {
     uint32_t begin = entry().begin;
-    uint32_t end = is_container() ? tape_->entries[entry().link].begin : entry().link;
+    uint32_t end = is_container() ? tape_->entries[entry().link].begin + 1 : entry().link;
     return {tape_->text + begin, end - begin};
   }
   uint32_t index() const noexcept { return index_; }

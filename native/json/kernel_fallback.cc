@@ -1,0 +1,101 @@
+// The kernel for every machine: plain C++, a byte at a time through one table of classes. It is the reference
+// the SIMD kernels are fuzzed against.
+#include <cstdint>
+#include <cstring>
+
+#include "json/kernel.h"
+#include "json/number.h"
+#include "json/shapes.h"
+#include "json/unescape.h"
+#include "json/scan.h"
+
+namespace tailrace::json::fallback {
+
+struct Block {
+  const uint8_t* p;
+  static inline Block load(const uint8_t* p) noexcept { return {p}; }
+};
+
+struct Masks {
+  uint64_t quote, backslash, op, space, control, high;
+};
+
+enum : uint8_t { kQuote = 1, kBackslash = 2, kOp = 4, kSpace = 8, kControl = 16, kHigh = 32 };
+
+struct Classes {
+  uint8_t of[256];
+  constexpr Classes() : of() {
+    for (int i = 0; i < 256; i++) of[i] = (i < 0x20 ? kControl : 0) | (i >= 0x80 ? kHigh : 0);
+    of[static_cast<int>('"')] |= kQuote;
+    of[static_cast<int>('\\')] |= kBackslash;
+    for (char c : {'{', '}', '[', ']', ':', ','}) of[static_cast<int>(c)] |= kOp;
+    for (char c : {' ', '\t', '\n', '\r'}) of[static_cast<int>(c)] |= kSpace;
+  }
+};
+constexpr Classes kClasses;
+
+inline Masks classify(const Block& b) noexcept {
+  Masks m = {};
+  for (int i = 0; i < 64; i++) {
+    uint64_t c = kClasses.of[b.p[i]];
+    m.quote |= (c & 1) << i;
+    m.backslash |= (c >> 1 & 1) << i;
+    m.op |= (c >> 2 & 1) << i;
+    m.space |= (c >> 3 & 1) << i;
+    m.control |= (c >> 4 & 1) << i;
+    m.high |= (c >> 5 & 1) << i;
+  }
+  return m;
+}
+
+inline uint64_t prefix_xor(uint64_t bits) noexcept {
+  for (int shift = 1; shift < 64; shift *= 2) bits ^= bits << shift;
+  return bits;
+}
+
+inline uint32_t* flatten(uint32_t* out, uint32_t base, uint64_t bits) noexcept {
+  for (; bits; bits &= bits - 1) *out++ = base + static_cast<uint32_t>(__builtin_ctzll(bits));
+  return out;
+}
+
+/** The state machine of scan.h over every byte; its state is the whole carry. */
+struct Utf8 {
+  Utf8State state;
+  bool bad = false;
+
+  explicit Utf8(const uint8_t* carry) noexcept { memcpy(&state, carry, sizeof state); }
+  void save(uint8_t* carry) const noexcept { memcpy(carry, &state, sizeof state); }
+  bool failed() const noexcept { return bad; }
+  bool incomplete() const noexcept { return state.need != 0; }
+  void check(const Block& block, uint64_t high) noexcept {
+    if (!high && state.need == 0) return;
+    for (int i = 0; i < 64 && !bad; i++) bad = !state.feed(block.p[i]);
+  }
+};
+
+#include "json/stage1.inc"
+
+/** Copies n bytes; true: all ASCII and no backslash. */
+inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
+  memcpy(to, from, n);
+  uint8_t high = 0;
+  bool backslash = false;
+  for (size_t i = 0; i < n; i++) {
+    high |= from[i];
+    backslash |= from[i] == '\\';
+  }
+  return high < 0x80 && !backslash;
+}
+
+inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const uint8_t*,
+                     const uint8_t* arena) noexcept {
+  return memcmp(n <= kKeyInline ? node.key : arena + node.key_offset, text, n) == 0;
+}
+
+#include "json/value_tape.inc"
+
+}  // namespace tailrace::json::fallback
+
+namespace tailrace::json {
+const Kernel kFallbackKernel = {cpu::Isa::fallback, fallback::refill, fallback::write_values};
+}

@@ -1,0 +1,192 @@
+// The kernel for AVX-512 machines with VBMI2 (Ice Lake, Zen 4 and later): a block is one register.
+#include <cstdint>
+#include <cstring>
+
+#include "json/kernel.h"
+#include "json/number.h"
+#include "json/shapes.h"
+#include "json/unescape.h"
+
+#if defined(__x86_64__)
+// gcc 12's own header trips these two at every use of an undefined vector (its PR 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq")
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
+#endif
+
+namespace tailrace::json::icelake {
+
+struct Block {
+  __m512i v;
+  static inline Block load(const uint8_t* p) noexcept { return {_mm512_loadu_si512(p)}; }
+};
+
+struct Masks {
+  uint64_t quote, backslash, op, space, control, high;
+};
+
+inline __m512i table_of(const uint8_t* t) noexcept {
+  return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(t)));
+}
+
+inline Masks classify(const Block& b) noexcept {
+  // as in kernel_haswell.cc
+  alignas(16) static constexpr uint8_t kSpaces[16] = {' ', 100, 100, 100, 17, 100, 113, 2,
+                                                      100, '\t', '\n', 112, 100, '\r', 100, 100};
+  alignas(16) static constexpr uint8_t kOps[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0};
+  Masks m;
+  m.quote = _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8('"'));
+  m.backslash = _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8('\\'));
+  m.space = _mm512_cmpeq_epi8_mask(b.v, _mm512_shuffle_epi8(table_of(kSpaces), b.v));
+  m.op = _mm512_cmpeq_epi8_mask(_mm512_or_si512(b.v, _mm512_set1_epi8(0x20)),
+                                _mm512_shuffle_epi8(table_of(kOps), b.v));
+  m.control = _mm512_cmplt_epu8_mask(b.v, _mm512_set1_epi8(0x20));
+  m.high = _mm512_movepi8_mask(b.v);
+  return m;
+}
+
+inline uint64_t prefix_xor(uint64_t bits) noexcept {
+  return static_cast<uint64_t>(_mm_cvtsi128_si64(
+      _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(bits)), _mm_set1_epi8(-1), 0)));
+}
+
+inline uint32_t* flatten(uint32_t* out, uint32_t base, uint64_t bits) noexcept {
+  alignas(64) static constexpr struct Identity {
+    uint8_t of[64];
+    constexpr Identity() : of() {
+      for (int i = 0; i < 64; i++) of[i] = static_cast<uint8_t>(i);
+    }
+  } kIdentity;
+  __m512i places = _mm512_maskz_compress_epi8(bits, _mm512_load_si512(kIdentity.of));
+  __m512i from = _mm512_set1_epi32(static_cast<int>(base));
+  int n = __builtin_popcountll(bits);
+  auto put = [&](int at, __m128i sixteen) noexcept {
+    _mm512_storeu_si512(out + at, _mm512_add_epi32(_mm512_cvtepu8_epi32(sixteen), from));
+  };
+  put(0, _mm512_castsi512_si128(places));
+  if (n > 16) {
+    put(16, _mm512_extracti32x4_epi32(places, 1));
+    if (n > 32) {
+      put(32, _mm512_extracti32x4_epi32(places, 2));
+      put(48, _mm512_extracti32x4_epi32(places, 3));
+    }
+  }
+  return out + n;
+}
+
+/** As in kernel_haswell.cc, 64 bytes a step. */
+struct Utf8 {
+  __m512i before;
+  uint64_t error = 0;
+  bool clean;
+
+  explicit Utf8(const uint8_t* carry) noexcept : before(_mm512_loadu_si512(carry)) {
+    clean = _mm512_movepi8_mask(before) == 0;
+  }
+  void save(uint8_t* carry) const noexcept { _mm512_storeu_si512(carry, before); }
+  bool failed() const noexcept { return error != 0; }
+  bool incomplete() const noexcept { return !clean && unfinished() != 0; }
+
+  /** The last byte begins a sequence, or the one before it one of three, or the one before of four. */
+  uint64_t unfinished() const noexcept {
+    uint64_t lead4 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xf0)));
+    uint64_t lead3 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xe0)));
+    uint64_t lead2 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xc0)));
+    return (lead4 & 1ull << 61) | (lead3 & 1ull << 62) | (lead2 & 1ull << 63);
+  }
+
+  template <int N>
+  static __m512i back(__m512i now, __m512i before) noexcept {
+    const __m512i shift = _mm512_set_epi64(13, 12, 11, 10, 9, 8, 7, 6);  // the last lane of before, then now
+    return _mm512_alignr_epi8(now, _mm512_permutex2var_epi64(before, shift, now), 16 - N);
+  }
+
+  void check(const Block& block, uint64_t high) noexcept {
+    __m512i now = block.v;
+    if (!high) {
+      if (!clean) error |= unfinished();
+      before = now;
+      clean = true;
+      return;
+    }
+    enum : uint8_t {
+      kTooShort = 1, kTooLong = 2, kOverlong3 = 4, kTooLarge = 8, kSurrogate = 16, kOverlong2 = 32,
+      kTooLarge1000 = 64, kOverlong4 = 64, kTwoConts = 128, kCarry = kTooShort | kTooLong | kTwoConts,
+    };
+    constexpr uint8_t kLarge = kCarry | kTooLarge | kTooLarge1000;
+    alignas(16) static constexpr uint8_t kFirstHigh[16] = {
+        kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTwoConts, kTwoConts,
+        kTwoConts, kTwoConts, kTooShort | kOverlong2, kTooShort, kTooShort | kOverlong3 | kSurrogate,
+        kTooShort | kTooLarge | kTooLarge1000 | kOverlong4};
+    alignas(16) static constexpr uint8_t kFirstLow[16] = {
+        kCarry | kOverlong3 | kOverlong2 | kOverlong4, kCarry | kOverlong2, kCarry, kCarry, kCarry | kTooLarge,
+        kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge | kSurrogate, kLarge, kLarge};
+    constexpr uint8_t kSecond = kTooLong | kOverlong2 | kTwoConts;
+    alignas(16) static constexpr uint8_t kSecondHigh[16] = {
+        kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort,
+        kSecond | kOverlong3 | kTooLarge1000 | kOverlong4, kSecond | kOverlong3 | kTooLarge,
+        kSecond | kSurrogate | kTooLarge, kSecond | kSurrogate | kTooLarge, kTooShort, kTooShort, kTooShort, kTooShort};
+    const __m512i nibble = _mm512_set1_epi8(0x0f);
+    __m512i back1 = back<1>(now, before);
+    __m512i named = _mm512_and_si512(
+        _mm512_and_si512(
+            _mm512_shuffle_epi8(table_of(kFirstHigh), _mm512_and_si512(_mm512_srli_epi16(back1, 4), nibble)),
+            _mm512_shuffle_epi8(table_of(kFirstLow), _mm512_and_si512(back1, nibble))),
+        _mm512_shuffle_epi8(table_of(kSecondHigh), _mm512_and_si512(_mm512_srli_epi16(now, 4), nibble)));
+    __m512i third = _mm512_subs_epu8(back<2>(now, before), _mm512_set1_epi8(0xe0 - 0x80));
+    __m512i fourth = _mm512_subs_epu8(back<3>(now, before), _mm512_set1_epi8(0xf0 - 0x80));
+    __m512i must = _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8(static_cast<char>(0x80)));
+    error |= _mm512_test_epi8_mask(_mm512_xor_si512(must, named), _mm512_set1_epi8(-1));
+    before = now;
+    clean = false;
+  }
+};
+
+#include "json/stage1.inc"
+
+/** Copies n bytes; may write 64 beyond. true: all ASCII and no backslash. Masked loads touch nothing else. */
+inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
+  const __m512i backslash = _mm512_set1_epi8('\\');
+  uint64_t found = 0;
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    __m512i v = _mm512_loadu_si512(from + i);
+    _mm512_storeu_si512(to + i, v);
+    found |= _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash);
+  }
+  __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, static_cast<unsigned>(n - i)), from + i);
+  _mm512_storeu_si512(to + i, v);
+  return (found | _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash)) == 0;
+}
+
+inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const uint8_t*,
+                     const uint8_t* arena) noexcept {
+  if (n <= kKeyInline) {
+    __mmask32 mask = _bzhi_u32(~0u, static_cast<unsigned>(n));
+    __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
+    return _mm256_mask_cmpneq_epi8_mask(mask, a, _mm256_maskz_loadu_epi8(mask, text)) == 0;
+  }
+  return memcmp(arena + node.key_offset, text, n) == 0;
+}
+
+#include "json/value_tape.inc"
+
+}  // namespace tailrace::json::icelake
+
+namespace tailrace::json {
+const Kernel kIcelakeKernel = {cpu::Isa::icelake, icelake::refill, icelake::write_values};
+}
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

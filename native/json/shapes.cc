@@ -1,0 +1,139 @@
+// The slow side of the shape trie: new edges, new keys, new shapes. See shapes.h.
+#include "json/shapes.h"
+
+#include <cstring>
+
+#include "json/unescape.h"
+
+namespace tailrace::json {
+namespace {
+
+constexpr uint32_t kTableSize = 1u << 12;
+constexpr uint32_t kNone = 0xffff'ffffu;
+
+uint32_t hash_of(const uint8_t* p, uint32_t n) noexcept {
+  uint64_t h = 0x9e3779b97f4a7c15ull ^ n;
+  for (uint32_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3ull;
+  return static_cast<uint32_t>(h >> 32 ^ h) & (kTableSize - 1);
+}
+
+}  // namespace
+
+bool Shapes::begin() noexcept {
+  if (!full_) [[likely]] return true;
+  if (!nodes_.reserve(256, 0) || !arena_.reserve(8192, 0) || !keys_.reserve(128, 0) ||
+      !table_.reserve(kTableSize, 0) || !shapes_.reserve(32, 0))
+    return false;
+  clear();
+  return true;
+}
+
+void Shapes::clear() noexcept {
+  node_count_ = arena_used_ = key_count_ = shape_count_ = 0;
+  memset(table_.data(), 0xff, kTableSize * sizeof(uint32_t));
+  full_ = false;
+  generation_++;
+  told_nodes = told_keys = told_shapes = 0;
+  make_node();  // the slot of the whole text
+}
+
+uint32_t Shapes::make_node() noexcept {
+  if (node_count_ >= kMaxNodes || !nodes_.reserve(node_count_ + 1, node_count_)) {
+    full_ = true;
+    return 0;
+  }
+  ShapeNode& n = nodes_[node_count_];
+  memset(static_cast<void*>(&n), 0, sizeof n);
+  n.parent = kNoParent;
+  n.shape = -1;
+  return node_count_++;
+}
+
+uint32_t Shapes::make_root(uint32_t slot) noexcept {
+  uint32_t root = make_node();
+  if (root) nodes_[slot].sub = root;
+  return root;
+}
+
+uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexcept {
+  for (uint32_t at = nodes_[node].first_child; at; at = nodes_[at].sibling) {
+    const ShapeNode& n = nodes_[at];
+    if (n.key_length != length) continue;
+    if (memcmp(length <= kKeyInline ? n.key : arena_.data() + n.key_offset, key, length) != 0) continue;
+    nodes_[node].predicted = at;
+    return at;
+  }
+  bool is_root = nodes_[node].parent == kNoParent;
+  if (nodes_[node].children >= (is_root ? kMaxRootChildren : kMaxChildren)) {
+    if (is_root) nodes_[node].map = true;
+    return 0;
+  }
+  if (length > kMaxKeyLength || nodes_[node].depth >= kMaxDepth) return 0;
+  uint32_t id;
+  if (arena_used_ + length > kMaxKeyBytes || !arena_.reserve(arena_used_ + length + 1, arena_used_)) {
+    full_ = true;
+    return 0;
+  }
+  uint32_t offset = arena_used_;
+  memcpy(arena_.data() + offset, key, length);
+  arena_used_ += length;
+  if (!intern(key, length, &id)) return 0;
+  uint32_t made = make_node();
+  if (!made) return 0;
+  ShapeNode& parent = nodes_[node];
+  ShapeNode& n = nodes_[made];
+  memcpy(n.key, key, length < kKeyInline ? length : kKeyInline);
+  n.key_length = length;
+  n.key_offset = offset;
+  n.parent = node;
+  n.key_id = id;
+  n.sibling = parent.first_child;
+  n.depth = static_cast<uint8_t>(parent.depth + 1);
+  n.flags = parent.flags;
+  const Key& k = keys_[id];
+  const uint8_t* text = arena_.data() + k.offset;
+  if (k.length == 9 && memcmp(text, "__proto__", 9) == 0) n.flags |= kHasProto;
+  if (k.length == 11 && memcmp(text, "constructor", 11) == 0) n.flags |= kHasConstructor;
+  for (uint32_t at = node; nodes_[at].parent != kNoParent; at = nodes_[at].parent)
+    if (nodes_[at].key_id == id) n.flags |= kHasDuplicate;
+  parent.first_child = made;
+  parent.predicted = made;
+  parent.children++;
+  return made;
+}
+
+/** The id of an unescaped key. The escaped text was checked by nobody yet: false when it is wrong. */
+bool Shapes::intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept {
+  if (arena_used_ + length > kMaxKeyBytes || !arena_.reserve(arena_used_ + length + 1, arena_used_)) {
+    full_ = true;
+    return false;
+  }
+  uint8_t* text = arena_.data() + arena_used_;
+  ptrdiff_t bytes = to_utf8(key, length, text, true);
+  if (bytes < 0) return false;
+  uint32_t n = static_cast<uint32_t>(bytes);
+  uint32_t slot = hash_of(text, n);
+  for (uint32_t at = table_[slot]; at != kNone; at = keys_[at].next) {
+    if (keys_[at].length != n || memcmp(arena_.data() + keys_[at].offset, text, n) != 0) continue;
+    *id = at;
+    return true;
+  }
+  if (!keys_.reserve(key_count_ + 1, key_count_)) {
+    full_ = true;
+    return false;
+  }
+  keys_[key_count_] = {arena_used_, n, table_[slot]};
+  arena_used_ += n;
+  table_[slot] = key_count_;
+  *id = key_count_++;
+  return true;
+}
+
+int32_t Shapes::make_shape(uint32_t node) noexcept {
+  if (shape_count_ >= kMaxShapes || !shapes_.reserve(shape_count_ + 1, shape_count_)) return -1;
+  shapes_[shape_count_] = node;
+  nodes_[node].shape = static_cast<int32_t>(shape_count_);
+  return static_cast<int32_t>(shape_count_++);
+}
+
+}  // namespace tailrace::json

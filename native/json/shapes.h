@@ -1,0 +1,119 @@
+// Shapes: what keys the objects at one place of a document have, in which order. A trie along the path: a key
+// slot knows the shapes of the objects that stand in it, so a key that follows as it did last time costs one
+// compare, and an object seen often enough gets a constructor in JavaScript.
+//
+// Keys are compared as they are written; two spellings of one key (escapes) are two edges with one key id.
+// Everything is bounded: hostile texts fill the trie, not the memory. A full trie refuses new edges (such
+// objects travel with their keys, as maps do) and is thrown away at the start of the next parse.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "json/buffer.h"
+
+namespace tailrace::json {
+
+constexpr uint32_t kKeyInline = 32;
+
+/** Flags of a path: or-ed from the root of the object to here. */
+enum ShapeFlags : uint8_t {
+  kHasProto = 1,        // a key __proto__
+  kHasConstructor = 2,  // a key constructor
+  kHasDuplicate = 4,    // a key twice: no constructor for it
+};
+
+struct ShapeNode {
+  uint8_t key[kKeyInline];  // the key as written, its first bytes
+  uint32_t key_length;
+  uint32_t key_offset;  // the whole of it, in the arena
+  uint32_t predicted;   // the child taken last; 0: none (0 is the trie's own root, nobody's child)
+  uint32_t first_child;
+  uint32_t sibling;
+  uint32_t sub;      // root of the objects that stand in this slot
+  uint32_t parent;   // kNoParent: the root of an object, before its first key
+  uint32_t key_id;
+  int32_t shape;     // its constructor's number, or -1
+  uint16_t hits;     // objects that ended here
+  uint16_t children;
+  uint8_t depth;     // keys from the root of the object to here
+  uint8_t flags;
+  bool map;          // of a root: its objects are maps
+};
+
+class Shapes {
+ public:
+  static constexpr uint32_t kNoParent = 0xffff'ffffu;
+  static constexpr uint32_t kMaxNodes = 1u << 14;
+  static constexpr uint32_t kMaxKeyBytes = 1u << 20;
+  static constexpr uint32_t kMaxKeyLength = 256;
+  static constexpr uint32_t kMaxDepth = 128;
+  static constexpr uint32_t kMaxRootChildren = 48;
+  static constexpr uint32_t kMaxChildren = 8;
+  static constexpr uint32_t kMaxShapes = 2048;
+  /** Sightings before a shape is worth a constructor. */
+  static constexpr uint32_t kShapeAfter = 12;
+
+  explicit Shapes(memory::Cache& cache) noexcept
+      : nodes_(cache), arena_(cache), keys_(cache), table_(cache), shapes_(cache) {}
+
+  /** Before each parse: empties a full trie. false: no memory. `generation` moves when it was emptied. */
+  [[nodiscard]] bool begin() noexcept;
+
+  ShapeNode* nodes() noexcept { return nodes_.data(); }
+  const uint8_t* arena() const noexcept { return arena_.data(); }
+
+  /** The root of the objects that stand in `slot`; made when there is none; 0: refused. */
+  uint32_t root_of(uint32_t slot) noexcept {
+    uint32_t root = nodes_[slot].sub;
+    return root ? root : make_root(slot);
+  }
+  /** The child of `node` for a key, made when there is none; 0: refused. May move nodes(). */
+  uint32_t child(uint32_t node, const uint8_t* key, uint32_t length) noexcept;
+  /** An object ended at `node`. Its shape's number if it has a constructor now, or -1. */
+  int32_t ended(uint32_t node) noexcept {
+    ShapeNode& n = nodes_[node];
+    if (n.shape >= 0) return n.shape;
+    if (n.flags & kHasDuplicate) return -1;
+    if (n.hits < kShapeAfter) {
+      n.hits++;
+      return -1;
+    }
+    return make_shape(node);
+  }
+
+  // What JavaScript does not know yet; told() when it does.
+  struct Key {
+    uint32_t offset;  // unescaped, WTF-8, in the arena
+    uint32_t length;
+    uint32_t next;    // same hash slot
+  };
+  uint32_t generation() const noexcept { return generation_; }
+  uint32_t node_count() const noexcept { return node_count_; }
+  uint32_t key_count() const noexcept { return key_count_; }
+  uint32_t shape_count() const noexcept { return shape_count_; }
+  const Key& key(uint32_t id) const noexcept { return keys_[id]; }
+  uint32_t shape_node(uint32_t shape) const noexcept { return shapes_[shape]; }
+  uint32_t told_nodes = 1, told_keys = 0, told_shapes = 0;
+
+ private:
+  void clear() noexcept;
+  uint32_t make_root(uint32_t slot) noexcept;
+  int32_t make_shape(uint32_t node) noexcept;
+  uint32_t make_node() noexcept;
+  bool intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept;
+
+  Buffer<ShapeNode> nodes_;
+  Buffer<uint8_t> arena_;
+  Buffer<Key> keys_;
+  Buffer<uint32_t> table_;
+  Buffer<uint32_t> shapes_;
+  uint32_t node_count_ = 0;
+  uint32_t arena_used_ = 0;
+  uint32_t key_count_ = 0;
+  uint32_t shape_count_ = 0;
+  uint32_t generation_ = 0;
+  bool full_ = true;  // nothing is there yet: the first begin() makes it
+};
+
+}  // namespace tailrace::json
