@@ -31,7 +31,9 @@ const constantHeaders = new Set(['sys/epoll.h', 'poll.h', 'arpa/inet.h', 'netine
 /** System calls by their global names. */
 const systemCalls =
   /(?<![\w>])::(epoll_\w+|poll|ppoll|read|write|readv|writev|recv\w*|send\w*|accept4?|socket|bind|listen|connect|close|shutdown|mmap|munmap|madvise|mprotect|eventfd|timerfd_\w+|clock_\w+|syscall|ioctl|fcntl|nanosleep|usleep|pthread_\w+|getsockopt|setsockopt|getsockname|getpeername)\(/;
-const isOsSeam = (path: string) => /^native\/base\/(os|check)[a-z_]*\.(h|cc)$/.test(path);
+/** base/os, the last words before an abort, and the forwarding of the C library's symbols. */
+const isOsSeam = (path: string) =>
+  /^native\/(base\/(os|check)[a-z_]*|binding\/glibc_floor)\.(h|cc)$/.test(path);
 
 const nativeFiles = filesBelow('native', ['.h', '.cc', '.inc']);
 const includes = nativeFiles.flatMap((path) =>
