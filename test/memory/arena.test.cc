@@ -1,0 +1,93 @@
+// The request arena: alignment, growth, escape, reuse, and no memory.
+#include "memory/arena.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "random.h"
+
+using namespace tailrace;
+using namespace tailrace::memory;
+
+TEST_CASE("every alignment, every size, no overlap, all back at the end") {
+  const uint64_t seed = test::seed();
+  CAPTURE(seed);
+  test::Random random(seed);
+  Cache cache;
+  (void)purge();
+  {
+    Arena arena(cache);
+    for (int request = 0; request < 200; request++) {
+      struct Piece {
+        char* at;
+        size_t bytes;
+        char mark;
+      };
+      std::vector<Piece> pieces;
+      const int count = static_cast<int>(random.below(200));
+      for (int i = 0; i < count; i++) {
+        const size_t bytes = random.below(30) == 0 ? random.below(100'000) : random.below(200);
+        const size_t align = size_t{1} << random.below(random.below(10) == 0 ? 13 : 5);
+        auto* p = static_cast<char*>(arena.allocate(bytes, align));
+        REQUIRE(p != nullptr);
+        REQUIRE(reinterpret_cast<uintptr_t>(p) % align == 0);
+        pieces.push_back({p, bytes, static_cast<char>(i)});
+        std::memset(p, i, bytes);
+      }
+      for (const Piece& piece : pieces) {
+        for (size_t i = 0; i < piece.bytes; i++) {
+          if (piece.at[i] != piece.mark) FAIL("overwritten");
+        }
+      }
+      arena.reset();
+      REQUIRE(arena.held_bytes() <= Arena::kFirstChunkBytes);
+    }
+    arena.release();
+    CHECK(arena.held_bytes() == 0);
+    CHECK(arena.allocate(10) != nullptr);
+  }
+  cache.flush();
+  CHECK(stats().in_use_bytes == 0);
+}
+
+TEST_CASE("a small request costs one chunk, and the next one none") {
+  Cache cache;
+  Arena arena(cache);
+  CHECK(arena.held_bytes() == 0);
+  void* first = arena.allocate(100);
+  CHECK(arena.held_bytes() == Arena::kFirstChunkBytes);
+  arena.reset();
+  CHECK(arena.allocate(100) == first);
+}
+
+TEST_CASE("a large piece escapes: it does not make the chunks large") {
+  Cache cache;
+  Arena arena(cache);
+  (void)arena.allocate(8);
+  (void)arena.allocate(1 << 20);
+  CHECK(arena.held_bytes() >= (1 << 20) + Arena::kFirstChunkBytes);
+  (void)arena.allocate(8);
+  CHECK(arena.held_bytes() < (1 << 20) + 2 * Arena::kFirstChunkBytes);
+}
+
+TEST_CASE("refusals are null and leave the arena usable") {
+  Cache cache;
+  Arena arena(cache);
+  CHECK(arena.allocate(SIZE_MAX) == nullptr);
+  CHECK(arena.allocate(SIZE_MAX / 2) == nullptr);
+  CHECK(arena.allocate(8, 1 << 20) == nullptr);
+  CHECK(arena.allocate(8) != nullptr);
+}
+
+#if defined(TAILRACE_ASAN)
+TEST_CASE("ASan sees what a reset took away") {
+  Cache cache;
+  Arena arena(cache);
+  auto* p = static_cast<char*>(arena.allocate(64));
+  CHECK(!is_poisoned(p));
+  arena.reset();
+  CHECK(is_poisoned(p));
+}
+#endif

@@ -1,0 +1,336 @@
+// Caches against a simple model, across threads, and where memory runs out.
+#include "memory/cache.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/os_fakes.h"
+#include "panics.h"
+#include "random.h"
+
+using namespace tailrace;
+using namespace tailrace::memory;
+using test::Random;
+
+namespace {
+
+struct Live {
+  char* at;
+  size_t bytes;
+  char mark;
+};
+
+size_t random_size(Random& random) {
+  switch (random.below(20)) {
+    case 0:
+      return random.below(300'000);
+    case 1:
+      return random.below(kMaxSmallBytes + 200);
+    case 2:
+      return random.below(3) * 8192;
+    default:
+      return random.below(1500);
+  }
+}
+
+void fill(const Live& live) { std::memset(live.at, live.mark, live.bytes); }
+
+bool intact(const Live& live) {
+  return std::all_of(live.at, live.at + live.bytes, [&](char c) { return c == live.mark; });
+}
+
+}  // namespace
+
+TEST_CASE("a block is aligned, large enough, and 0 bytes are a block too") {
+  Cache cache;
+  for (size_t bytes : {0ul, 1ul, 16ul, 17ul, 1000ul, 32768ul, 32769ul, 8ul << 20}) {
+    void* p = cache.allocate(bytes);
+    REQUIRE(p != nullptr);
+    CHECK(reinterpret_cast<uintptr_t>(p) % 16 == 0);
+    CHECK(usable_size(p) >= bytes);
+    CHECK(owns(p));
+    std::memset(p, 1, bytes);
+    cache.free(p);
+  }
+  cache.free(nullptr);
+  Cache::free_remote(nullptr);
+  int here = 0;
+  CHECK(!owns(&here));
+  CHECK(usable_size(&here) == 0);
+}
+
+TEST_CASE("random operations against a model: blocks never overlap, never change, and all come back") {
+  const uint64_t seed = test::seed();
+  CAPTURE(seed);
+  Random random(seed);
+  {
+    auto caches = std::make_unique<Cache[]>(3);
+    std::vector<Live> live;
+    std::map<uintptr_t, size_t> ranges;  // start -> bytes
+    for (int step = 0; step < 60'000; step++) {
+      Cache& cache = caches[random.below(3)];
+      const bool grow = random.below(100) < (step / 10'000 % 2 == 0 ? 60u : 40u);
+      if (grow || live.empty()) {
+        const size_t bytes = random_size(random);
+        auto* p = static_cast<char*>(cache.allocate(bytes));
+        REQUIRE(p != nullptr);
+        const auto at = reinterpret_cast<uintptr_t>(p);
+        auto next = ranges.lower_bound(at);
+        if (next != ranges.end()) REQUIRE(at + bytes <= next->first);
+        if (next != ranges.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second <= at);
+        ranges.emplace(at, bytes ? bytes : 1);
+        live.push_back({p, bytes, static_cast<char>(random.next())});
+        fill(live.back());
+      } else {
+        const size_t i = random.below(live.size());
+        REQUIRE(intact(live[i]));
+        ranges.erase(reinterpret_cast<uintptr_t>(live[i].at));
+        if (random.below(10) == 0)
+          Cache::free_remote(live[i].at);
+        else
+          cache.free(live[i].at);
+        live[i] = live.back();
+        live.pop_back();
+      }
+      if (random.below(2000) == 0) cache.flush();
+      if (random.below(2000) == 0) cache.decay();
+      if (random.below(2000) == 0) (void)purge();
+      if (random.below(500) == 0) (void)scavenge(step * 1'000'000'000ull, 1 << 20);
+      if (random.below(1000) == 0) {
+        uint64_t bytes = 0;
+        for (const Live& block : live) bytes += usable_size(block.at);
+        REQUIRE(stats().in_use_bytes == bytes);
+      }
+    }
+    for (const Live& block : live) {
+      REQUIRE(intact(block));
+      caches[0].free(block.at);
+    }
+  }
+  (void)purge();
+  const Stats after = stats();
+  CHECK(after.in_use_bytes == 0);
+  CHECK(after.cached_bytes == 0);
+  CHECK(after.committed_bytes == 0);
+}
+
+TEST_CASE("blocks made by one thread and freed by others") {
+  constexpr int kPairs = 2, kBlocks = 40'000, kRing = 256;
+  struct Ring {
+    std::atomic<Live*> slots[kRing] = {};
+  };
+  std::vector<std::unique_ptr<Ring>> rings;
+  for (int i = 0; i < kPairs; i++) rings.push_back(std::make_unique<Ring>());
+  std::atomic<int> broken{0};
+  std::vector<std::thread> threads;
+  for (int pair = 0; pair < kPairs; pair++) {
+    threads.emplace_back([&, pair] {
+      Cache cache;
+      Random random(pair + 1);
+      for (int i = 0; i < kBlocks; i++) {
+        auto* live = static_cast<Live*>(cache.allocate(sizeof(Live)));
+        const size_t bytes = random.below(2000);
+        *live = {static_cast<char*>(cache.allocate(bytes)), bytes, static_cast<char>(i)};
+        fill(*live);
+        auto& slot = rings[pair]->slots[i % kRing];
+        // acquire and release: the block's content, with the other side's exchange
+        while (slot.load(std::memory_order_acquire)) std::this_thread::yield();
+        slot.store(live, std::memory_order_release);
+      }
+    });
+    threads.emplace_back([&, pair] {
+      Cache cache;
+      for (int i = 0; i < kBlocks; i++) {
+        auto& slot = rings[pair]->slots[i % kRing];
+        Live* live;
+        while (!(live = slot.load(std::memory_order_acquire))) std::this_thread::yield();
+        slot.store(nullptr, std::memory_order_release);
+        if (!intact(*live)) broken.fetch_add(1);
+        if (i % 3 == 0) {
+          Cache::free_remote(live->at);
+          Cache::free_remote(live);
+        } else {
+          cache.free(live->at);
+          cache.free(live);
+        }
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < 200; i++) {
+      (void)stats();
+      (void)scavenge(i * 1'000'000'000ull, SIZE_MAX);
+      std::this_thread::yield();
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(broken.load() == 0);
+  (void)purge();
+  CHECK(stats().in_use_bytes == 0);
+  CHECK(stats().committed_bytes == 0);
+}
+
+TEST_CASE("a cache keeps a bounded amount") {
+  Cache cache;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 100'000; i++) blocks.push_back(cache.allocate(64));
+  for (void* p : blocks) cache.free(p);
+  CHECK(cache.cached_bytes() <= 131072);
+  const size_t before = cache.cached_bytes();
+  cache.decay();  // busy since the last one: keeps
+  CHECK(cache.cached_bytes() == before);
+  for (int i = 0; i < 20; i++) cache.decay();
+  CHECK(cache.cached_bytes() == 0);
+}
+
+TEST_CASE("the limit is a refusal, and room made again is used again") {
+  Cache cache;
+  cache.flush();
+  (void)purge();
+  const uint64_t before = stats().committed_bytes;
+  set_limit(before + (8u << 20));
+  std::vector<void*> blocks;
+  for (;;) {
+    void* p = cache.allocate(10'000);
+    if (!p) break;
+    blocks.push_back(p);
+    REQUIRE(blocks.size() < 2000);
+  }
+  CHECK(blocks.size() > 600);
+  CHECK(stats().committed_bytes <= limit());
+  CHECK(cache.allocate(9u << 20) == nullptr);
+  CHECK(stats().refused >= 2);
+  // Free pages of other sizes are given back to make room, without a purge.
+  for (void* p : blocks) cache.free(p);
+  cache.flush();
+  void* large = cache.allocate(6u << 20);
+  CHECK(large != nullptr);
+  cache.free(large);
+  set_limit(kUnlimited);
+}
+
+TEST_CASE("sizes that no machine has are refused") {
+  Cache cache;
+  CHECK(cache.allocate(SIZE_MAX) == nullptr);
+  CHECK(cache.allocate(SIZE_MAX - kPageBytes + 1) == nullptr);
+  CHECK(cache.allocate(size_t{1} << 46) == nullptr);
+  CHECK(cache.allocate(uint64_t{1} << 45) == nullptr);
+}
+
+TEST_CASE("pages go back after the decay, oldest first, in bounded steps") {
+  Cache cache;
+  (void)purge();
+  uint64_t now = uint64_t{1} << 62;  // later than any other test's clock
+  (void)scavenge(now, 0);
+  (void)scavenge(now, SIZE_MAX);  // tells the heap the time
+  void* first = cache.allocate(4u << 20);
+  void* keep = cache.allocate(kPageBytes * 5);  // so that the two runs do not join
+  void* second = cache.allocate(4u << 20);
+  cache.free(first);
+  CHECK(scavenge(now + kDecayNs / 2, SIZE_MAX) == 0);
+  cache.free(second);
+  const size_t step = scavenge(now + kDecayNs + 1, 1u << 20);
+  CHECK(step == 1u << 20);
+  CHECK(scavenge(now + kDecayNs + 1, SIZE_MAX) >= 3u << 20);
+  CHECK(scavenge(now + kDecayNs + 1, SIZE_MAX) == 0);  // the second is not ripe
+  CHECK(scavenge(now + 2 * kDecayNs, SIZE_MAX) >= 4u << 20);
+  cache.free(keep);
+}
+
+TEST_CASE("what is given back can be used again, and is zero only by chance of nobody's promise") {
+  Cache cache;
+  auto* p = static_cast<char*>(cache.allocate(1u << 20));
+  std::memset(p, 7, 1u << 20);
+  cache.free(p);
+  cache.flush();
+  CHECK(purge() >= 1u << 20);
+  auto* again = static_cast<char*>(cache.allocate(1u << 20));
+  std::memset(again, 8, 1u << 20);
+  CHECK(again[12345] == 8);
+  cache.free(again);
+}
+
+#if defined(TAILRACE_OS_FAKES) && TAILRACE_OS_FAKES
+TEST_CASE("the system refuses memory: null, no crash, and it works again afterwards") {
+  struct State {
+    std::atomic<bool> refuse{true};
+  } state;
+  os::Fakes fakes{[](void* user, os::Call call) noexcept -> int {
+                    return static_cast<State*>(user)->refuse.load() && call == os::Call::map_commit ? ENOMEM
+                                                                                                    : 0;
+                  },
+                  nullptr, nullptr, &state};
+  os::ScopedFakes scope(fakes);
+  Cache cache;
+  (void)purge();
+  // Large enough that the heap has to grow; what it had is used up first.
+  std::vector<void*> blocks;
+  void* p = nullptr;
+  for (int i = 0; i < 20'000; i++) {
+    p = cache.allocate(1u << 20);
+    if (!p) break;
+    blocks.push_back(p);
+  }
+  CHECK(p == nullptr);
+  int small = 0;
+  while (void* q = cache.allocate(64)) {
+    blocks.push_back(q);
+    REQUIRE(++small < 10'000'000);
+  }
+  state.refuse.store(false);
+  p = cache.allocate(1u << 20);
+  CHECK(p != nullptr);
+  cache.free(p);
+  for (void* block : blocks) cache.free(block);
+}
+#endif
+
+TEST_CASE("freeing what is not alive is a panic, not corruption") {
+  if (!test::kCanFork) return;
+  static Cache cache;
+  CHECK(test::panics([] {
+    int here = 0;
+    cache.free(&here);
+  }));
+  CHECK(test::panics([] {
+    void* p = cache.allocate(100'000);
+    cache.free(p);
+    cache.free(p);
+  }));
+  CHECK(test::panics([] {
+    void* p = cache.allocate(64);
+    cache.free(p);
+    cache.free(p);
+    cache.flush();
+    (void)purge();
+  }));
+  CHECK(test::panics([] {
+    char* p = static_cast<char*>(cache.allocate(100'000));
+    cache.free(p + 8192);
+  }));
+  CHECK(!test::panics([] { cache.free(cache.allocate(64)); }));
+}
+
+#if defined(TAILRACE_ASAN)
+TEST_CASE("ASan sees a freed block, and the byte behind the one asked for") {
+  Cache cache;
+  auto* p = static_cast<char*>(cache.allocate(50));
+  CHECK(!is_poisoned(p + 49));
+  CHECK(is_poisoned(p + 50));
+  cache.free(p);
+  CHECK(is_poisoned(p));
+  auto* large = static_cast<char*>(cache.allocate(100'000));
+  CHECK(!is_poisoned(large + 99'999));
+  CHECK(is_poisoned(large + 100'000));
+  cache.free(large);
+  CHECK(is_poisoned(large));
+}
+#endif
