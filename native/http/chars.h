@@ -24,9 +24,9 @@ struct CharTable {
   constexpr CharTable() {
     for (int c = 0x21; c < 0x7f; c++) bits[c] |= kTarget | kValue;
     for (int c = 0x80; c < 0x100; c++) bits[c] |= kValue;
-    bits[' '] |= kValue;
-    bits['\t'] |= kValue;
-    bits['#'] &= static_cast<uint8_t>(~kTarget);
+    bits[0x20] |= kValue;                          // space
+    bits[0x09] |= kValue;                          // tab
+    bits[0x23] &= static_cast<uint8_t>(~kTarget);  // '#'
     for (int c = '0'; c <= '9'; c++) bits[c] |= kToken | kAuthority | kDigit | kHex;
     for (int c = 'a'; c <= 'z'; c++) bits[c] |= kToken | kAuthority;
     for (int c = 'A'; c <= 'Z'; c++) bits[c] |= kToken | kAuthority;

@@ -58,11 +58,11 @@ std::string_view DateCache::at(uint64_t realtime_ms) noexcept {
   const uint32_t day = doy - (153 * mp + 2) / 5 + 1;
   const uint32_t month = mp < 10 ? mp + 3 : mp - 9;
   const uint32_t year = static_cast<uint32_t>(yoe + era * 400 + (month <= 2));
-  char* out = put(text_, std::string_view("ThuFriSatSunMonTueWed" + days % 7 * 3, 3));
+  char* out = put(text_, std::string_view("ThuFriSatSunMonTueWed").substr(days % 7 * 3, 3));
   out = put(out, ", ");
   out = put_two(out, day);
   *out++ = ' ';
-  out = put(out, std::string_view("JanFebMarAprMayJunJulAugSepOctNovDec" + (month - 1) * 3, 3));
+  out = put(out, std::string_view("JanFebMarAprMayJunJulAugSepOctNovDec").substr((month - 1) * 3, 3));
   *out++ = ' ';
   out = put_two(out, year / 100 % 100);
   out = put_two(out, year % 100);
