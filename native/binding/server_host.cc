@@ -90,7 +90,11 @@ void ServerHost::on_loop() noexcept {
 
 void ServerHost::enter(JsServer& server) noexcept {
   Napi::HandleScope scope(env_);
+  int32_t* words = server.reply_words;  // they outlive the server: JS holds them too
+  // JS sees that its replies need no flush of their own: they are settled when this scope has closed.
+  words[1] = 1;
   call(server, server.on_calls, 0, nullptr);
+  words[1] = 0;
 }
 
 /** What happened to the server since JS was told last. */
@@ -129,7 +133,7 @@ bool ServerHost::settle_replies(JsServer& server) noexcept {
   int32_t* words = server.reply_words;
   const int32_t count = words[0];
   words[0] = 0;
-  const int32_t* word = words + 1;
+  const int32_t* word = words + 2;
   for (int32_t i = 0; i < count; i++, word += JsServer::kReplyWords) {
     server::Call* call = server.table.take(static_cast<uint32_t>(word[0]), static_cast<uint32_t>(word[1]));
     if (!call) continue;

@@ -44,7 +44,7 @@ struct JsServer final : server::GroupListener {
   // Shared with JS: memory of this isolate's ArrayBuffers, kept alive by `buffers`.
   Napi::ObjectReference buffers;
   int32_t* words = nullptr;        // of the calls of a batch
-  int32_t* reply_words = nullptr;  // [0]: replies waiting
+  int32_t* reply_words = nullptr;  // [0] replies waiting, [1] JS is entered from here; then the replies
   char* reply_bytes = nullptr;
   uint32_t reply_capacity = 0;
 
