@@ -1,0 +1,126 @@
+// JSON on the native backend. Which parser is the faster one depends on size and on what has been compiled yet;
+// V8's is used wherever it is, and for all that is rare: exact errors, options, odd texts.
+
+import { isUtf8 } from 'node:buffer';
+import { type JsonBackend, type JsonBackendDocument, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
+import { locateFailure, parseBytes, parseString } from '../../json/parse';
+import { utf8Of } from '../../json/source';
+import { jsonFailure } from '../../json-failure';
+import type { NativeAddon } from '../../load';
+import { create as createFallback } from '../../js/json';
+import {
+  type AddonJson,
+  kDeepest,
+  kFlags,
+  kForbidConstructor,
+  kForbidDuplicates,
+  kForbidProto,
+  kNeedDoubles,
+  kNeedWords,
+  kSawBeyondDouble,
+  kSawConstructor,
+  kSawDuplicate,
+  kSawProto,
+  kStrictUtf8,
+} from './addon';
+import { type Bytes, NativeDocument } from './document';
+import { createMaterialiser } from './materialise';
+
+/** Below: JSON.parse is faster, or nearly so and without any state of ours. */
+const kSmallBytes = 1024;
+/** The tape's arrays are kept between parses up to so many words and doubles. */
+const kKeptWords = 1 << 20;
+const kKeptDoubles = 1 << 18;
+
+function wordsFor(bytes: number): number {
+  return (bytes >>> 1) + 64;
+}
+
+function policyOf(options: JsonParseOptions | undefined): number {
+  if (options === undefined) return 0;
+  return (
+    (options.utf8 === 'error' ? kStrictUtf8 : 0) |
+    (options.protoAction === 'error' ? kForbidProto : 0) |
+    (options.constructorAction === 'error' ? kForbidConstructor : 0) |
+    (options.duplicateKeys === 'error' ? kForbidDuplicates : 0)
+  );
+}
+
+export function create(addon: NativeAddon): JsonBackend {
+  const native = addon.json as AddonJson;
+  const fallback = createFallback();
+  const tape = createMaterialiser(native);
+
+  /** Whether the options ask for more than the tape of this text gives. */
+  function needsCare(options: JsonParseOptions): boolean {
+    const flags = tape.words[kFlags] as number;
+    return (
+      (options.integers === 'bigint' && (flags & kSawBeyondDouble) !== 0) ||
+      (options.duplicateKeys === 'error' && (flags & kSawDuplicate) !== 0) ||
+      (options.protoAction !== 'ignore' && (flags & kSawProto) !== 0) ||
+      (options.constructorAction !== 'ignore' && (flags & kSawConstructor) !== 0) ||
+      (tape.words[kDeepest] as number) > options.maxDepth
+    );
+  }
+
+  function parseRange(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    options: JsonParseOptions | undefined,
+  ): unknown {
+    const size = end - start;
+    if (size < kSmallBytes) return parseBytes(bytes, start, end, options);
+    if (wordsFor(size) > tape.words.length - 16) tape.room(wordsFor(size) * 2, Math.max(4096, size >>> 4));
+    const strings = options === undefined || options.strings === 'auto' ? 0 : options.strings === 'flat' ? 1 : 2;
+    let blobs = native.parse(bytes, start, end, strings);
+    while (blobs === kNeedDoubles || blobs === kNeedWords) {
+      tape.room(wordsFor(size), tape.doubles.length * 4);
+      blobs = native.parse(bytes, start, end, strings);
+    }
+    // What failed is read again by V8, for its value or its error; what the options look at, by exact rules.
+    if (typeof blobs === 'number' || (options !== undefined && needsCare(options)))
+      return parseBytes(bytes, start, end, options);
+    const value = tape.build(blobs);
+    if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) tape.trim();
+    return value === undefined ? parseBytes(bytes, start, end, options) : value;
+  }
+
+  function open(input: string | Uint8Array, options: JsonParseOptions | undefined): JsonBackendDocument {
+    const bytes = typeof input === 'string' ? utf8Of(input) : copyOf(input);
+    const index = native.index(bytes, 0, bytes.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
+    if (index === undefined) throw failure(input, options);
+    return new NativeDocument(bytes as Bytes, index, options, parseRange, isUtf8(bytes));
+  }
+
+  /** The error of a text the core refused. */
+  function failure(input: string | Uint8Array, options: JsonParseOptions | undefined): Error {
+    const found = locateFailure(input, 0, input.length, options);
+    if (found !== undefined) return jsonFailure(found.kind, input, found.offset);
+    return new Error('tailrace: the native parser refused a text that is JSON; please report it');
+  }
+
+  return {
+    parse(input: string | Uint8Array, options: JsonParseOptions | undefined): unknown {
+      return typeof input === 'string' ? parseString(input, options) : parseRange(input, 0, input.length, options);
+    },
+    parseRange,
+    validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
+      if (typeof input === 'string') return fallback.validate(input, options);
+      return native.valid(input, 0, input.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
+    },
+    minify(input: string | Uint8Array): Buffer {
+      if (typeof input === 'string') return fallback.minify(input);
+      if (!native.valid(input, 0, input.length, 0, kJsonNoDepthLimit)) throw failure(input, undefined);
+      return native.minify(input, 0, input.length);
+    },
+    open,
+    encode: fallback.encode,
+  };
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

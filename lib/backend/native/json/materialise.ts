@@ -1,0 +1,314 @@
+// Builds values from the tape that native/json/value_tape.h describes: the words are read once, front to back, by running
+// cursors. Objects of a shape that comes again get a constructor of their own, generated source whose object
+// literal gives them the same hidden class every time; all others are built by assignment from the list of
+// keys the trie knows, or from the keys on the tape.
+//
+// Nothing here runs anybody else's code: literals and the assignments below only make own properties, so the
+// cursors cannot be moved by a parse inside a parse. (A key that Object.prototype has is defined, not assigned.)
+
+import {
+  type AddonJson,
+  kFlags,
+  kGeneration,
+  kHeaderWords,
+  kLatinChunks,
+  kMixedList,
+  kNews,
+  kSawGeneric,
+} from './addon';
+
+/** The keys of an object without a constructor; plain: none of them is found on Object.prototype. */
+interface KeyList {
+  keys: string[];
+  plain: boolean;
+}
+
+export interface Materialiser {
+  /** The typed arrays of the tape, for the caller's setup and header reads. */
+  words: Int32Array;
+  doubles: Float64Array;
+  /** Gives the tape room for so many words and doubles. */
+  room(words: number, doubles: number): void;
+  /** Back to small arrays. */
+  trim(): void;
+  /** The value on the tape; `blobs` as parse() gave them. undefined: Object.prototype was changed, ask JSON.parse. */
+  build(blobs: string | string[]): unknown;
+}
+
+const kObjectPrototypeKeys = Reflect.ownKeys(Object.prototype).length;
+
+function codeGenerationAllowed(): boolean {
+  try {
+    return new Function('return true')() as boolean;
+  } catch {
+    return false;
+  }
+}
+
+function define(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+export function createMaterialiser(addon: AddonJson): Materialiser {
+  let T = new Int32Array(0);
+  let F = new Float64Array(0);
+  let p = 0;
+  let fp = 0;
+  let L = '';
+  let lp = 0;
+  let U = '';
+  let up = 0;
+  let chunks: string[] = [];
+  let nextLatin = 0;
+  let nextUtf16 = 0;
+
+  // What the trie has told; all of one generation.
+  let generation = -1;
+  let keys: string[] = [];
+  let parents: number[] = [];
+  let keyOf: number[] = [];
+  let lists: (KeyList | undefined)[] = [];
+  let constructors: (() => unknown)[] = [];
+  const generate = codeGenerationAllowed();
+  const objectPrototype = Object.prototype;
+
+  function room(words: number, doubles: number): void {
+    if (words + kHeaderWords > T.length) T = new Int32Array(words + kHeaderWords);
+    if (doubles > F.length) F = new Float64Array(doubles);
+    self.words = T;
+    self.doubles = F;
+    addon.setup(T, F);
+  }
+
+  function trim(): void {
+    T = new Int32Array(1 << 16);
+    F = new Float64Array(1 << 12);
+    room(0, 0);
+  }
+
+  function listOf(node: number): KeyList {
+    const found = lists[node];
+    if (found !== undefined) return found;
+    const list: string[] = [];
+    for (let at = node; parents[at] !== -1; at = parents[at] as number) list.push(keys[keyOf[at] as number] as string);
+    list.reverse();
+    const made = { keys: list, plain: list.every((key) => !(key in objectPrototype)) };
+    lists[node] = made;
+    return made;
+  }
+
+  /** A constructor without generated code: by assignment, as an unknown shape. */
+  function assigning(node: number): () => unknown {
+    return () => fromList(listOf(node));
+  }
+
+  function learn(): void {
+    if (T[kGeneration] !== generation) {
+      generation = T[kGeneration] as number;
+      keys = [];
+      parents = [];
+      keyOf = [];
+      lists = [];
+      constructors = [];
+    }
+    const [numbers, newKeys] = addon.news();
+    for (const key of newKeys) keys.push(key);
+    const nodes = numbers[3] as number;
+    const shapes = numbers[4] as number;
+    let at = 5;
+    for (let i = 0; i < nodes; i++) {
+      parents.push(numbers[at++] as number);
+      keyOf.push(numbers[at++] as number);
+      lists.push(undefined);
+    }
+    if (shapes === 0) return;
+    if (!generate) {
+      for (let i = 0; i < shapes; i++) constructors.push(assigning(numbers[at++] as number));
+      return;
+    }
+    const sources: string[] = [];
+    for (let i = 0; i < shapes; i++) {
+      // A computed key makes an own property of any name; a plain "__proto__" in a literal would set the prototype.
+      const members = listOf(numbers[at++] as number).keys.map(
+        (key) => `${key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)}:b()`,
+      );
+      sources.push(`()=>({${members.join(',')}})`);
+    }
+    const made = new Function('b', `"use strict";return [${sources.join(',\n')}]`)(next) as (() => unknown)[];
+    for (const constructor of made) constructors.push(constructor);
+  }
+
+  function fromList(list: KeyList): unknown {
+    const target: Record<string, unknown> = {};
+    const names = list.keys;
+    const n = names.length;
+    if (list.plain) {
+      for (let i = 0; i < n; i++) target[names[i] as string] = next();
+    } else {
+      for (let i = 0; i < n; i++) define(target, names[i] as string, next());
+    }
+    return target;
+  }
+
+  function members(target: Record<string, unknown>, n: number): unknown {
+    for (let i = 0; i < n; i++) {
+      const key = next() as string;
+      if (key in objectPrototype) define(target, key, next());
+      else target[key] = next();
+    }
+    return target;
+  }
+
+  function mixed(index: number): unknown {
+    const at = (T[kMixedList] as number) + index * 2;
+    const list = listOf(T[at] as number);
+    const target = fromList(list) as Record<string, unknown>;
+    return members(target, (T[at + 1] as number) - list.keys.length);
+  }
+
+  function array(n: number): unknown[] {
+    switch (n) {
+      case 0:
+        return [];
+      case 1:
+        return [next()];
+      case 2:
+        return [next(), next()];
+      case 3:
+        return [next(), next(), next()];
+      default: {
+        const list = [next(), next(), next(), next()];
+        for (let i = 4; i < n; i++) list.push(next());
+        return list;
+      }
+    }
+  }
+
+  function doubles(n: number): number[] {
+    let at = fp;
+    fp = at + n;
+    switch (n) {
+      case 1:
+        return [F[at] as number];
+      case 2:
+        return [F[at] as number, F[at + 1] as number];
+      case 3:
+        return [F[at] as number, F[at + 1] as number, F[at + 2] as number];
+      default: {
+        const end = at + n;
+        const list = [F[at++], F[at++], F[at++], F[at++]] as number[];
+        while (at < end) list.push(F[at++] as number);
+        return list;
+      }
+    }
+  }
+
+  function integers(n: number): number[] {
+    let at = p;
+    p = at + n;
+    switch (n) {
+      case 1:
+        return [T[at] as number];
+      case 2:
+        return [T[at] as number, T[at + 1] as number];
+      case 3:
+        return [T[at] as number, T[at + 1] as number, T[at + 2] as number];
+      default: {
+        const end = at + n;
+        const list = [T[at++], T[at++], T[at++], T[at++]] as number[];
+        while (at < end) list.push(T[at++] as number);
+        return list;
+      }
+    }
+  }
+
+  function other(word: number): unknown {
+    const n = word >>> 7;
+    switch ((word >>> 3) & 15) {
+      case 0:
+        return null;
+      case 1:
+        return true;
+      case 2:
+        return false;
+      case 3:
+        return '';
+      case 4:
+        return {};
+      case 5:
+        return members({}, n);
+      case 6:
+        return doubles(n);
+      case 7:
+        return integers(n);
+      case 8:
+        L = chunks[nextLatin++] as string;
+        lp = n;
+        return L.substring(0, n);
+      case 9:
+        U = chunks[nextUtf16++] as string;
+        up = n;
+        return U.substring(0, n);
+      default:
+        return mixed(n);
+    }
+  }
+
+  function next(): unknown {
+    const word = T[p++] as number;
+    switch (word & 7) {
+      case 0:
+        return word >> 3;
+      case 1:
+        return F[fp++];
+      case 2: {
+        const from = lp;
+        lp = from + (word >>> 3);
+        return L.substring(from, lp);
+      }
+      case 3: {
+        const from = up;
+        up = from + (word >>> 3);
+        return U.substring(from, up);
+      }
+      case 4:
+        return (constructors[word >>> 3] as () => unknown)();
+      case 5:
+        return array(word >>> 3);
+      case 6:
+        return other(word);
+      default:
+        return fromList(listOf(word >>> 3));
+    }
+  }
+
+  function build(blobs: string | string[]): unknown {
+    if (T[kNews] !== 0) learn();
+    if (((T[kFlags] as number) & kSawGeneric) !== 0 && Reflect.ownKeys(objectPrototype).length !== kObjectPrototypeKeys)
+      return undefined;
+    p = kHeaderWords;
+    fp = lp = up = 0;
+    if (typeof blobs === 'string') {
+      L = blobs;
+    } else {
+      chunks = blobs;
+      const latin = T[kLatinChunks] as number;
+      L = blobs[0] as string;
+      nextLatin = 1;
+      if (latin < blobs.length) {
+        U = blobs[latin] as string;
+        nextUtf16 = latin + 1;
+      }
+    }
+    try {
+      return next();
+    } finally {
+      // what stays here would keep the text alive
+      L = U = '';
+      chunks = [];
+    }
+  }
+
+  const self: Materialiser = { words: T, doubles: F, room, trim, build };
+  return self;
+}
