@@ -4,6 +4,7 @@
 #include "binding/env_local.h"
 #include "binding/json.h"
 #include "binding/memory.h"
+#include "binding/net.h"
 #include "binding/server.h"
 
 namespace tailrace::binding {
@@ -14,6 +15,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
   exports.Set("json", init_json(env));
   exports.Set("memory", init_memory(env));
+  exports.Set("net", init_net(env));
   exports.Set("server", init_server(env));
   return exports;
 }
