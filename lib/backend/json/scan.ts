@@ -135,7 +135,7 @@ function scanString(u: Units, from: number, end: number): number {
       break;
     }
   }
-  failedAt = i < end ? i : end;
+  failedAt = Math.min(i, end);
   return failedAt;
 }
 

@@ -1,6 +1,7 @@
 // The JSON part of the fallback: JSON.parse and JSON.stringify for values, an own scanner for the rest.
 
 import { randomUUID } from 'node:crypto';
+import { types } from 'node:util';
 import { type JsonBackend, type JsonParseOptions, JsonType } from '../../contract';
 import { openDocument } from '../../json/document';
 import { locateFailure, parseBytes, parseString, scanned } from '../../json/parse';
@@ -45,9 +46,11 @@ function stringifyIntegers(value: unknown): string | undefined {
   const mark = randomUUID();
   let marked = false;
   const text = JSON.stringify(value, (_key, item) => {
-    if (typeof item !== 'bigint') return item;
+    // JSON.stringify unwraps a BigInt object only after this has seen it.
+    const bigint = typeof item === 'object' && types.isBigIntObject(item) ? item.valueOf() : item;
+    if (typeof bigint !== 'bigint') return item;
     marked = true;
-    return `${mark}${item}`;
+    return `${mark}${bigint}`;
   });
   return marked ? text.replace(new RegExp(`"${mark}(-?[0-9]+)"`, 'g'), '$1') : text;
 }

@@ -1,0 +1,16 @@
+// What tailrace/json owes its users, as a function of the backend in use: the same on each.
+
+import type * as Json from '../../lib/json';
+import { acceptSuite } from './suites/accept';
+import { documentsSuite } from './suites/documents';
+import { encodeSuite } from './suites/encode';
+import { hostileSuite } from './suites/hostile';
+import { optionsSuite } from './suites/options';
+
+export function conformance(name: string, json: typeof Json): void {
+  acceptSuite(name, json);
+  optionsSuite(name, json);
+  documentsSuite(name, json);
+  encodeSuite(name, json);
+  hostileSuite(name, json);
+}

@@ -1,0 +1,7 @@
+// @timeout 120
+import * as json from '../../lib/json';
+import { onFallback } from '../support/backends';
+import { conformance } from './conformance';
+
+onFallback();
+conformance('fallback', json);

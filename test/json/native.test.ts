@@ -1,0 +1,13 @@
+// @timeout 120
+// @env TAILRACE_ISA=fallback|haswell|icelake
+// Each CPU kernel in a process of its own. A kernel this CPU cannot run is a skipped file, not a passed one.
+import { backend } from '../../lib/backend/select';
+import * as json from '../../lib/json';
+import { onNative, skipFile } from '../support/backends';
+import { conformance } from './conformance';
+
+onNative();
+const wanted = process.env.TAILRACE_ISA;
+if (wanted !== undefined && backend().isa !== wanted)
+  skipFile(`this CPU has no ${wanted} kernel (${backend().isa} in use)`);
+conformance(`native ${backend().isa}`, json);

@@ -1,0 +1,151 @@
+// Values to text: encode, stringify, minify.
+
+import * as assert from 'node:assert';
+import { suite } from 'uvu';
+import type * as Json from '../../../lib/json';
+import { traps } from '../samples';
+
+export function encodeSuite(name: string, json: typeof Json): void {
+  const test = suite(`${name}: encode`);
+
+  // biome-ignore lint/suspicious/noSparseArray: JSON.stringify has a rule for holes
+  const holes = [1, , 3];
+  const values: unknown[] = [
+    holes,
+    null,
+    true,
+    0,
+    -0,
+    1.5,
+    NaN,
+    Infinity,
+    'x',
+    '',
+    'é€😀',
+    '\ud800',
+    '\udc00x',
+    '"\\\b\f\n\r\t\u0000\u001f\u007f\u2028',
+    [],
+    {},
+    [[]],
+    [undefined, () => 1, Symbol('x')],
+    { a: undefined, b: () => 1 },
+    { b: 1, 2: 2, a: 3, 1: 4 },
+    new Date(0),
+    new Map([[1, 2]]),
+    Buffer.from('ab'),
+    Object('s'),
+    Object(5),
+    Object(false),
+    { toJSON: () => ({ x: 1 }) },
+    { toJSON: (key: string) => key },
+    Object.create({ inherited: 1 }),
+    'x'.repeat(100_000),
+    Array.from({ length: 2000 }, (_, i) => ({ id: i, name: `n${i}`, v: i / 7 })),
+    JSON.parse('{"__proto__":1}'),
+    new Proxy({ a: 1 }, {}),
+    new Proxy([1, 2], {}),
+  ];
+
+  test('encode is JSON.stringify as UTF-8', () => {
+    for (const value of values) {
+      const bytes = json.encode(value);
+      assert.ok(Buffer.isBuffer(bytes));
+      assert.strictEqual(bytes.toString('utf8'), JSON.stringify(value));
+      assert.strictEqual(json.encode(value, { bigint: 'integer' }).toString('utf8'), JSON.stringify(value));
+      assert.strictEqual(json.stringify(value), JSON.stringify(value));
+    }
+    assert.strictEqual(json.stringify({ a: [1, 2] }, ['a'], 2), JSON.stringify({ a: [1, 2] }, ['a'], 2));
+  });
+
+  test('a result is the caller’s own', () => {
+    const first = json.encode({ a: 'first' });
+    const second = json.encode({ b: 'other' });
+    second.fill(0);
+    assert.strictEqual(first.toString(), '{"a":"first"}');
+  });
+
+  test('what has no JSON', () => {
+    for (const value of [undefined, () => 1, Symbol('x'), { toJSON: () => undefined }]) {
+      assert.throws(() => json.encode(value), { name: 'InvalidArgument', code: 'ERR_TAILRACE_INVALID_ARG' });
+    }
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    assert.throws(() => json.encode(circular), TypeError);
+    assert.throws(() => json.encode(1n), TypeError);
+    assert.throws(() => json.encode({ a: [1n] }, { bigint: 'error' }), TypeError);
+    assert.throws(() => json.encode(1, { bigint: 'string' as never }), { argument: 'bigint' });
+    const mine = new Error('mine');
+    assert.throws(
+      () =>
+        json.encode({
+          get a() {
+            throw mine;
+          },
+        }),
+      (error) => error === mine,
+    );
+  });
+
+  test('bigints as integers', () => {
+    const encode = (value: unknown) => json.encode(value, { bigint: 'integer' }).toString();
+    assert.strictEqual(encode(12345678901234567890n), '12345678901234567890');
+    assert.strictEqual(
+      encode({ a: [-1n, '1n', 2, { b: 0n }], c: 10n ** 40n }),
+      `{"a":[-1,"1n",2,{"b":0}],"c":1${'0'.repeat(40)}}`,
+    );
+    assert.strictEqual(encode({ toJSON: () => 5n }), '5');
+    assert.strictEqual(encode(Object(7n)), '7');
+    assert.deepStrictEqual(
+      json.parse(json.encode([9007199254740993n], { bigint: 'integer' }), { integers: 'bigint' }),
+      [9007199254740993n],
+    );
+  });
+
+  test('re-entrant: toJSON and getters that encode, parse and open', () => {
+    const inner = { toJSON: () => json.parse(json.encode({ deep: json.open('[1,{"x":"é"}]').get('/1') })) };
+    const value = {
+      get a() {
+        return json.parse(Buffer.from('[1,2]'));
+      },
+      b: inner,
+      c: [inner, inner],
+    };
+    assert.strictEqual(
+      json.encode(value).toString(),
+      '{"a":[1,2],"b":{"deep":{"x":"é"}},"c":[{"deep":{"x":"é"}},{"deep":{"x":"é"}}]}',
+    );
+  });
+
+  test('minify keeps every token as it is written', () => {
+    const cases: [string, string][] = [
+      [' { "a" : [ 1 , 2.50 , "x  \\u0020 y" ] , "b":\n{ } }\r\n', '{"a":[1,2.50,"x  \\u0020 y"],"b":{}}'],
+      ['\t"a b"\n', '"a b"'],
+      [' 1e5 ', '1e5'],
+      ['[ ]', '[]'],
+      ['[ true , false , null ]', '[true,false,null]'],
+      [`[ "${' '.repeat(200)}" ,${' '.repeat(200)}1 ]`, `["${' '.repeat(200)}",1]`],
+      ['{"é" : "€ 😀"}', '{"é":"€ 😀"}'],
+    ];
+    for (const [text, expected] of cases) {
+      assert.strictEqual(json.minify(text).toString(), expected);
+      assert.strictEqual(json.minify(Buffer.from(text)).toString(), expected);
+    }
+    for (const text of traps) {
+      if (json.validate(text)) {
+        const small = json.minify(text);
+        assert.deepStrictEqual(json.parse(small), JSON.parse(text));
+        assert.deepStrictEqual(json.minify(small), small);
+        if (text.isWellFormed()) assert.deepStrictEqual(json.minify(Buffer.from(text)), small);
+      } else {
+        assert.throws(() => json.minify(text), json.JsonSyntaxError);
+        assert.throws(() => json.minify(Buffer.from(text)), json.JsonSyntaxError);
+      }
+    }
+    const bad = Buffer.from([0x20, 0x22, 0xff, 0xc0, 0x22, 0x20]);
+    assert.deepStrictEqual(json.minify(bad), bad.subarray(1, 5));
+    assert.deepStrictEqual(JSON.parse(json.minify('["\ud800"]').toString()), ['\ud800']);
+  });
+
+  test.run();
+}
