@@ -30,7 +30,10 @@ export interface BatchCall {
   notify?: boolean;
 }
 
-export interface Client<Methods = Record<string, (params: never) => unknown>> {
+// biome-ignore lint/suspicious/noExplicitAny: without a type of the methods, anything goes
+type Untyped = Record<string, (params: any) => any>;
+
+export interface Client<Methods = Untyped> {
   /** Rejects with RpcError when the method failed, with ERR_TAILRACE_RPC_TRANSPORT when there was no answer. */
   call<K extends keyof Methods & string>(
     method: K,
@@ -74,7 +77,7 @@ function checkCall(method: unknown, params: unknown): void {
 }
 
 /** Throws InvalidArgument for the first option that is wrong. Opens nothing: fetch pools connections by itself. */
-export function client<Methods = Record<string, (params: never) => unknown>>(
+export function client<Methods = Untyped>(
   url: string | URL,
   options: ClientOptions = {},
 ): Client<Methods> {

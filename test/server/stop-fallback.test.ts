@@ -1,0 +1,3 @@
+import { stopSteps } from './stop-steps';
+
+stopSteps('js');
