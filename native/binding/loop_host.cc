@@ -46,7 +46,19 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   }
 
   // ---- LoopHost
-  void set_client(Client* client) noexcept override { client_ = client; }
+  void add_client(Client& client) noexcept override {
+    client.next_client = clients_;
+    clients_ = &client;
+  }
+  void deliver() noexcept override {
+    if (isolate_->holds()) return;  // a turn follows, or is under way and looks into the inbox
+    if (isolate_->acquire()) {
+      (void)isolate_->p().turn({.poll = false});
+      isolate_->lend();
+    } else {
+      isolate_->p().kick();
+    }
+  }
   sched::IsolateM& isolate() noexcept override { return *isolate_; }
   void ref() noexcept override {
     if (refs_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
@@ -82,12 +94,14 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   static void on_async(uv_async_t* handle) { static_cast<Host*>(handle->data)->on_loop(); }
   static void on_poll(uv_poll_t* handle, int, int) { static_cast<Host*>(handle->data)->on_loop(); }
   void on_loop() noexcept {
-    if (client_) return client_->on_loop();
     if (!isolate_) return;
-    // Nobody works here (yet): what is ready is taken all the same, or the loop would spin on it.
-    if (!isolate_->acquire()) return;
-    (void)isolate_->p().turn(sched::Budget{});
-    isolate_->lend();
+    if (isolate_->acquire()) {
+      (void)isolate_->p().turn(sched::Budget{});
+      isolate_->lend();
+    }
+    bool posted = false;
+    for (Client* client = clients_; client; client = client->next_client) posted |= client->on_loop();
+    if (posted) deliver();
   }
 
   static void on_env_end(napi_async_cleanup_hook_handle, void* arg) { static_cast<Host*>(arg)->end(); }
@@ -96,8 +110,10 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   void end() noexcept {
     if (peeked_) *peeked_ = nullptr;
     if (isolate_) isolate_->reclaim();  // no native M touches the P or signals us from here on
-    if (client_) client_->on_teardown();
-    client_ = nullptr;
+    while (Client* client = clients_) {
+      clients_ = client->next_client;
+      client->on_teardown();
+    }
     // Before the P closes the descriptor that the poll watches.
     if (poll_open_) uv_close(reinterpret_cast<uv_handle_t*>(&poll_), &Host::on_closed);
     uv_close(reinterpret_cast<uv_handle_t*>(&async_), &Host::on_closed);
@@ -121,7 +137,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   int open_handles_ = 0;
   int refs_ = 0;
   Status poll_status_;
-  Client* client_ = nullptr;
+  Client* clients_ = nullptr;
   sched::IsolateM* isolate_ = nullptr;
   binding::LoopHost** peeked_ = nullptr;  // where the environment keeps us
   napi_async_cleanup_hook_handle hook_ = nullptr;

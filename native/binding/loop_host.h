@@ -16,15 +16,20 @@ namespace tailrace::binding {
 
 class LoopHost {
  public:
-  /** Who works on this loop (the server of this environment). All on the environment's thread. */
+  /** Who works on this loop (servers, connections of this environment). All on the environment's thread. */
   struct Client {
-    /** The poller may be ready, or somebody signalled. No HandleScope is open; the P is not held. */
-    virtual void on_loop() noexcept = 0;
+    /**
+     * The P has been turned and is lent again; no HandleScope is open. Here JS is entered. True when messages were
+     * put into the P's inbox (post_quiet): it is turned once more when all clients have been called.
+     */
+    virtual bool on_loop() noexcept = 0;
     /**
      * The environment ends and JS must not be entered any more. The P is held, for the last time: close
      * sockets, cancel timers, free records. Called at most once.
      */
     virtual void on_teardown() noexcept = 0;
+
+    Client* next_client = nullptr;
 
    protected:
     ~Client() = default;
@@ -35,8 +40,10 @@ class LoopHost {
   /** The same, but null when there is none yet. */
   static LoopHost* peek(Napi::Env env) noexcept;
 
-  /** One client an environment; null takes it away. */
-  virtual void set_client(Client* client) noexcept = 0;
+  /** For the rest of the environment's life. */
+  virtual void add_client(Client& client) noexcept = 0;
+  /** Turns the P for messages that were posted quietly outside of on_loop, or wakes whoever has it. */
+  virtual void deliver() noexcept = 0;
   virtual sched::IsolateM& isolate() noexcept = 0;
   /** The loop stays alive while refs > unrefs; counted. */
   virtual void ref() noexcept = 0;

@@ -187,7 +187,7 @@ Napi::Value flush(const Info& info) {
   JsServer* server = server_of(info);
   if (!server) return info.Env().Undefined();
   ServerHost& host = *env_local(info.Env()).server_host;
-  if (host.settle_replies(*server)) host.deliver();
+  if (host.settle_replies(*server)) host.loop().deliver();
   return info.Env().Undefined();
 }
 
@@ -207,7 +207,7 @@ Napi::Value reply(const Info& info) {
   answer.bytes = {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
   ServerHost& host = *env_local(info.Env()).server_host;
   (void)server::settle(*call, answer, host.cache());
-  host.deliver();
+  host.loop().deliver();
   return info.Env().Undefined();
 }
 

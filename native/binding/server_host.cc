@@ -16,7 +16,7 @@ ServerHost* ServerHost::of(Napi::Env env) {
     return nullptr;
   }
   local.server_host = new ServerHost(env, **loop, local.cache);
-  (*loop)->set_client(local.server_host);
+  (*loop)->add_client(*local.server_host);
   return local.server_host;
 }
 
@@ -58,13 +58,8 @@ void ServerHost::remove(JsServer& server) noexcept {
 
 // ---------------------------------------------------------------- the loop calls back
 
-void ServerHost::on_loop() noexcept {
-  sched::IsolateM& m = isolate();
+bool ServerHost::on_loop() noexcept {
   for (JsServer* server = servers_; server; server = server->next) server->server->visited();
-  if (m.acquire()) {
-    (void)m.p().turn(sched::Budget{});
-    m.lend();
-  }
   bool settled = false;
   for (JsServer* server = servers_; server;) {
     JsServer* next = server->next;  // JS may close and dispose of this one
@@ -81,11 +76,13 @@ void ServerHost::on_loop() noexcept {
     }
     server = next;
   }
-  if (settled) deliver();
+  bool pending = false;
   for (JsServer* server = servers_; server; server = server->next) {
     server->server->visited();
-    if (server->drain.pending()) return loop_.wake();  // after other callbacks of the loop had their turn
+    pending |= server->drain.pending();
   }
+  if (pending) loop_.wake();  // after other callbacks of the loop had their turn
+  return settled;
 }
 
 void ServerHost::enter(JsServer& server) noexcept {
@@ -145,17 +142,6 @@ bool ServerHost::settle_replies(JsServer& server) noexcept {
     (void)server::settle(*call, answer, cache_);
   }
   return count > 0;
-}
-
-void ServerHost::deliver() noexcept {
-  sched::IsolateM& m = isolate();
-  if (m.holds()) return;  // a turn is under way; it looks into the inbox
-  if (m.acquire()) {
-    (void)m.p().turn({.poll = false});
-    m.lend();
-  } else {
-    m.p().kick();
-  }
 }
 
 // ---------------------------------------------------------------- the environment ends

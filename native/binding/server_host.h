@@ -1,12 +1,12 @@
 // The servers of one environment on its event loop: what happens when the loop calls back, and how replies
 // leave.
 //
-//   acquire the P, turn it, lend it          parse, answer natively, queue calls
-//   enter JS once a server that has calls     it drains the group into segments and runs the handlers; no P
-//   held settle what JS left in the reply buffer   its callback scope has closed by then, microtasks included
-//   acquire, turn the inbox, lend             the replies are written
+//   the host has turned the P               requests are parsed, answered natively, or queued as calls
+//   enter JS, once a server that has calls  it drains the group into segments and runs the handlers; no P held
+//   settle what JS left in its reply buffer its callback scope has closed by then, microtasks included
+//   the host turns the P for its inbox      the replies are written
 //
-// Replies that come at other times are settled by the same steps from ServerHost::flush, once a loop turn.
+// Replies that come at other times are settled by flush(), once a loop turn.
 #pragma once
 
 #include <napi.h>
@@ -61,7 +61,7 @@ class ServerHost final : public LoopHost::Client {
   /** The environment's, made at the first server. Null with a JS exception pending when it cannot be. */
   static ServerHost* of(Napi::Env env);
 
-  void on_loop() noexcept override;
+  bool on_loop() noexcept override;
   void on_teardown() noexcept override;
 
   void add(JsServer& server) noexcept;
@@ -71,9 +71,6 @@ class ServerHost final : public LoopHost::Client {
 
   /** Settles the replies in the server's buffer. True when some went to the P's inbox. */
   bool settle_replies(JsServer& server) noexcept;
-  /** Turns the P for what was settled. */
-  void deliver() noexcept;
-
   LoopHost& loop() noexcept { return loop_; }
   sched::IsolateM& isolate() noexcept { return loop_.isolate(); }
   memory::Cache& cache() noexcept { return cache_; }
