@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './support/tools.mjs';
 
-const example = join(root, 'dist', 'examples', 'server.js');
-if (!existsSync(example)) {
-  console.error('tailrace: the examples are not built; run `npm ci` first');
+const example = join(root, 'examples', 'server.mjs');
+if (!existsSync(join(root, 'dist', 'lib', 'rpc', 'index.js'))) {
+  console.error('tailrace: the package is not built; run `npm ci` first');
   process.exit(1);
 }
 const child = spawn(process.execPath, [example], { stdio: 'inherit' });

@@ -107,10 +107,13 @@ export function conformanceMethods(name: string, backend: Backend): void {
       assert.equal(replies.map((reply: { id: number }) => reply.id), numbers);
       assert.is(replies[5].error.code, 5);
     });
-    await withRpc({ methods, limits: { queue: 2 } }, async (ask) => {
-      const replies = JSON.parse(await ask(`[${Array.from({ length: 8 }, (_, i) => request('work', [10 + i], i))}]`));
+    // How many wait besides those is the backend's affair: calls of a batch may stand in its queue as well.
+    await withRpc({ methods, limits: { queue: 8 } }, async (ask) => {
+      const replies = JSON.parse(await ask(`[${Array.from({ length: 30 }, (_, i) => request('work', [10 + i], i))}]`));
       const codes = replies.map((reply: { error?: { code: number } }) => reply.error?.code);
-      assert.equal(codes, [undefined, undefined, undefined, undefined, undefined, -32000, -32000, -32000]);
+      const served = codes.indexOf(-32000);
+      assert.ok(served >= 3 && served <= 3 + 8, codes.join(' '));
+      assert.ok(codes.slice(served).every((code: number) => code === -32000), codes.join(' '));
     });
   });
 
