@@ -11,7 +11,11 @@ console.log('echo     ', await rpc.call('echo', { text: 'käse', list: [1, 2] })
 console.log('report   ', await rpc.call('report', makeDocument()));
 console.log('lookup   ', await rpc.call('lookup', { id: 7 }));
 await rpc.notify('echo', ['nobody answers this']);
-for (const [method, params] of [['fail', []], ['add', ['two', 3]], ['nothing', []]]) {
+for (const [method, params] of [
+  ['fail', []],
+  ['add', ['two', 3]],
+  ['nothing', []],
+]) {
   try {
     await rpc.call(method, params);
   } catch (error) {
@@ -23,4 +27,7 @@ const results = await rpc.batch([
   { method: 'lookup', params: { id: 1 } },
   { method: 'fail' },
 ]);
-console.log('batch    ', results.map((result) => (result instanceof Error ? `error ${result.code}` : result)));
+console.log(
+  'batch    ',
+  results.map((result) => (result instanceof Error ? `error ${result.code}` : result)),
+);

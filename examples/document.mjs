@@ -11,7 +11,12 @@ export function makeDocument(orders = 11) {
     placed: new Date(1.7e12 + o * 3.6e6).toISOString(),
     customer: {
       name: kNames[o % kNames.length],
-      address: { street: `${o + 1} Mill Road`, city: 'Tailrace', zip: `${10000 + o * 37}`, geo: [47.1 + o / 97, 8.2 - o / 89] },
+      address: {
+        street: `${o + 1} Mill Road`,
+        city: 'Tailrace',
+        zip: `${10000 + o * 37}`,
+        geo: [47.1 + o / 97, 8.2 - o / 89],
+      },
       tags: ['returning', o % 2 ? 'newsletter' : 'no "spam"'],
     },
     lines: Array.from({ length: 4 }, (_, l) => ({

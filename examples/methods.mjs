@@ -41,7 +41,11 @@ export default {
     params: {
       anyOf: [
         { type: 'array', items: { type: 'number' }, minItems: 2, maxItems: 2 },
-        { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'] },
+        {
+          type: 'object',
+          properties: { a: { type: 'number' }, b: { type: 'number' } },
+          required: ['a', 'b'],
+        },
       ],
     },
     handler: (params) => (Array.isArray(params) ? params[0] + params[1] : params.a + params.b),

@@ -16,9 +16,13 @@ try {
   server = await serve({ host, port, methods });
 } catch (error) {
   if (error.code === 'EADDRINUSE') {
-    console.error(`Port ${port} of ${host} is in use by another program: stop that, or choose another: PORT=8081 npm start`);
+    console.error(
+      `Port ${port} of ${host} is in use by another program: stop that, or choose another: PORT=8081 npm start`,
+    );
   } else if (error.code === 'EACCES') {
-    console.error(`No permission to listen on port ${port}: ports below 1024 are for the system. PORT=8080 npm start`);
+    console.error(
+      `No permission to listen on port ${port}: ports below 1024 are for the system. PORT=8080 npm start`,
+    );
   } else {
     console.error(`Cannot listen on ${host}:${port}: ${error.message}`);
   }

@@ -8,7 +8,11 @@ import { RpcError } from './error';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function is a method
 type AnyMethod = (...args: any[]) => unknown;
-type MethodFunction<M> = M extends AnyMethod ? M : M extends { handler: infer H extends AnyMethod } ? H : never;
+type MethodFunction<M> = M extends AnyMethod
+  ? M
+  : M extends { handler: infer H extends AnyMethod }
+    ? H
+    : never;
 type ParamsOf<M> = Parameters<MethodFunction<M>>[0];
 type ResultOf<M> = Awaited<ReturnType<MethodFunction<M>>>;
 
@@ -60,10 +64,14 @@ const kRetryStatus = new Set([429, 502, 503, 504]);
 const kFirstPauseMs = 50;
 
 function transport(message: string, cause?: unknown): TailraceError {
-  return new TailraceError('ERR_TAILRACE_RPC_TRANSPORT', message, cause === undefined ? undefined : { cause });
+  return new TailraceError(
+    'ERR_TAILRACE_RPC_TRANSPORT',
+    message,
+    cause === undefined ? undefined : { cause },
+  );
 }
 
-function valueOf(answer: Answer): unknown {
+function outcomeOf(answer: Answer): unknown {
   const { error } = answer;
   if (error === undefined || error === null) return answer.result;
   return new RpcError(Number.isInteger(error.code) ? error.code : -32603, String(error.message), error.data);
@@ -77,10 +85,7 @@ function checkCall(method: unknown, params: unknown): void {
 }
 
 /** Throws InvalidArgument for the first option that is wrong. Opens nothing: fetch pools connections by itself. */
-export function client<Methods = Untyped>(
-  url: string | URL,
-  options: ClientOptions = {},
-): Client<Methods> {
+export function client<Methods = Untyped>(url: string | URL, options: ClientOptions = {}): Client<Methods> {
   if (!(url instanceof URL) && !(typeof url === 'string' && URL.canParse(url))) {
     throw new InvalidArgument('url', 'an absolute URL', url);
   }
@@ -95,7 +100,10 @@ export function client<Methods = Untyped>(
   let nextId = 1;
 
   /** One attempt: the body's JSON, or undefined for 204; throws what may be retried as transport errors. */
-  async function attempt(body: string, stop: AbortSignal): Promise<{ value?: unknown; retry?: TailraceError }> {
+  async function attempt(
+    body: string,
+    stop: AbortSignal,
+  ): Promise<{ value?: unknown; retry?: TailraceError }> {
     let response: Response;
     try {
       response = await doFetch(href, { method: 'POST', headers, body, signal: stop });
@@ -122,7 +130,9 @@ export function client<Methods = Untyped>(
     const limit = integer(call.timeoutMs, 'timeoutMs', 1, 0x7fffffff, timeoutMs);
     const clock = new AbortController();
     const timer =
-      limit > 0 ? setTimeout(() => clock.abort(new TimeoutError(`No answer in ${limit} ms`)), limit) : undefined;
+      limit > 0
+        ? setTimeout(() => clock.abort(new TimeoutError(`No answer in ${limit} ms`)), limit)
+        : undefined;
     const signals = [clock.signal, signal, optionalSignal(call.signal, 'signal')];
     const stop = AbortSignal.any(signals.filter((one) => one !== undefined));
     try {
@@ -132,7 +142,9 @@ export function client<Methods = Untyped>(
         if (retry === undefined) return value;
         if (tried >= retries) throw retry;
         // Doubled each time, with chance in it so that clients do not come back in step.
-        await sleep(kFirstPauseMs * 2 ** Math.min(tried, 8) * (0.5 + Math.random()), undefined, { signal: stop });
+        await sleep(kFirstPauseMs * 2 ** Math.min(tried, 8) * (0.5 + Math.random()), undefined, {
+          signal: stop,
+        });
       }
     } catch (error) {
       if (stop.aborted) throw stop.reason;
@@ -146,9 +158,12 @@ export function client<Methods = Untyped>(
     async call(method, params, call = {}) {
       checkCall(method, params);
       const id = nextId++;
-      const answer = (await send(JSON.stringify({ jsonrpc: '2.0', id, method, params }), call)) as Answer | undefined;
-      if (typeof answer !== 'object' || answer === null) throw transport(`${href} gave no answer to ${method}`);
-      const value = valueOf(answer);
+      const answer = (await send(JSON.stringify({ jsonrpc: '2.0', id, method, params }), call)) as
+        | Answer
+        | undefined;
+      if (typeof answer !== 'object' || answer === null)
+        throw transport(`${href} gave no answer to ${method}`);
+      const value = outcomeOf(answer);
       if (value instanceof RpcError) throw value;
       if (answer.id !== id) throw transport(`${href} answered another id than was asked`);
       return value as never;
@@ -172,14 +187,15 @@ export function client<Methods = Untyped>(
       const results = new Array<unknown>(calls.length).fill(undefined);
       if (slots.size === 0) return results;
       if (!Array.isArray(answers)) {
-        const value = typeof answers === 'object' && answers !== null ? valueOf(answers as Answer) : undefined;
+        const value =
+          typeof answers === 'object' && answers !== null ? outcomeOf(answers as Answer) : undefined;
         throw value instanceof RpcError ? value : transport(`${href} gave no answer to a batch`);
       }
       for (const answer of answers as Answer[]) {
         const index = slots.get(answer.id as number);
         if (index === undefined) continue;
         slots.delete(answer.id as number);
-        results[index] = valueOf(answer);
+        results[index] = outcomeOf(answer);
       }
       if (slots.size > 0) throw transport(`${href} left ${slots.size} calls of a batch without an answer`);
       return results;

@@ -6,7 +6,8 @@ export class RpcError extends Error {
   readonly data?: unknown;
 
   constructor(code: number, message: string, data?: unknown) {
-    if (!Number.isInteger(code)) throw new TypeError(`The code of an RpcError must be an integer, not ${code}`);
+    if (!Number.isInteger(code))
+      throw new TypeError(`The code of an RpcError must be an integer, not ${code}`);
     super(message);
     this.code = code;
     if (data !== undefined) this.data = data;

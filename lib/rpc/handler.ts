@@ -11,7 +11,7 @@ import { checkLimits, type Limits } from '../server/options';
 import type { ReplyObject } from '../server/reply';
 import type { Handler as RouteHandler } from '../server/routes';
 import { flag, onlyKnown, optionalFunction, record } from '../server/validate';
-import { compileMethods, makeFailure, type Methods, type OnCall } from './methods';
+import { compileMethods, type Methods, makeFailure, type OnCall } from './methods';
 
 export interface HandlerOptions {
   methods: Methods;
@@ -94,7 +94,9 @@ function answer(response: ServerResponse, text: string | undefined): void {
 }
 
 /** A function for http.createServer or app.use(path, …). Reads the body itself, or takes what a body parser left. */
-export function handler(options: HandlerOptions): (request: IncomingMessage, response: ServerResponse) => void {
+export function handler(
+  options: HandlerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
   const { engine, limits } = makeEngine(options);
   return (request, response) => {
     if (request.method !== 'POST') {

@@ -118,7 +118,8 @@ export class IsolatePool {
     for (const timer of this.restarts) clearTimeout(timer);
     await Promise.all([...this.isolates].map((isolate) => isolate.worker.terminate()));
     for (const lane of this.lanes) {
-      for (let job = lane.take(); job !== undefined; job = lane.take()) job.reject(new Error('The server was closed'));
+      for (let job = lane.take(); job !== undefined; job = lane.take())
+        job.reject(new Error('The server was closed'));
     }
   }
 
@@ -150,7 +151,10 @@ export class IsolatePool {
       });
       worker.once('exit', (code) => {
         this.isolates.delete(isolate);
-        const error = new TailraceError('ERR_TAILRACE_ISOLATE_EXIT', `An isolate ended with exit code ${code}`);
+        const error = new TailraceError(
+          'ERR_TAILRACE_ISOLATE_EXIT',
+          `An isolate ended with exit code ${code}`,
+        );
         reject(error);
         for (const job of isolate.jobs.values()) if (!job.done) this.settle(job, () => job.reject(error));
         isolate.jobs.clear();
@@ -176,7 +180,12 @@ export class IsolatePool {
     return this.lanes[0].size + this.lanes[1].size + this.lanes[2].size;
   }
 
-  private call(method: number, priority: number, params: Buffer | undefined, call: BackendCall): Promise<unknown> {
+  private call(
+    method: number,
+    priority: number,
+    params: Buffer | undefined,
+    call: BackendCall,
+  ): Promise<unknown> {
     if (this.closed) throw new Error('The server was closed');
     if (this.waiting >= this.options.queue) {
       throw new RpcError(rpcFailures.overloaded.code, rpcFailures.overloaded.message);
@@ -217,7 +226,11 @@ export class IsolatePool {
     }
     const onAbort = (): void => {
       if (job.done) return;
-      isolate.post({ kind: 'abort', seq, message: (signal.reason as Error | undefined)?.message ?? 'Aborted' });
+      isolate.post({
+        kind: 'abort',
+        seq,
+        message: (signal.reason as Error | undefined)?.message ?? 'Aborted',
+      });
     };
     signal.addEventListener('abort', onAbort, { once: true });
     isolate.jobs.set(seq, job);

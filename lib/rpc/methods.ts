@@ -172,7 +172,9 @@ function openLazy(bytes: unknown): JsonDocument | undefined {
 function checkResult(validate: Validator, name: string, value: unknown): unknown {
   const errors = validate(value);
   if (errors.length === 0) return value;
-  throw new Error(`Result of ${name} does not fit its schema: ${errors[0]!.instancePath} ${errors[0]!.message}`);
+  throw new Error(
+    `Result of ${name} does not fit its schema: ${errors[0]!.instancePath} ${errors[0]!.message}`,
+  );
 }
 
 type Step = (params: unknown, context: CallContext, call: BackendCall) => unknown;
@@ -198,7 +200,11 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
   const params = given.params === undefined ? undefined : compileSchema(given.params, `${where}.params`);
   const result = given.result === undefined ? undefined : compileSchema(given.result, `${where}.result`);
   if (lazy && params !== undefined) {
-    throw new InvalidArgument(`${where}.params`, 'left out where lazy is set: params stay text', given.params);
+    throw new InvalidArgument(
+      `${where}.params`,
+      'left out where lazy is set: params stay text',
+      given.params,
+    );
   }
   const { onCall, log } = options;
 

@@ -18,7 +18,16 @@ interface Where {
   path: string;
 }
 
-const kAnnotations = new Set(['title', 'description', 'default', 'examples', '$schema', '$id', '$comment', 'deprecated']);
+const kAnnotations = new Set([
+  'title',
+  'description',
+  'default',
+  'examples',
+  '$schema',
+  '$id',
+  '$comment',
+  'deprecated',
+]);
 const kTypes = ['null', 'boolean', 'number', 'integer', 'string', 'array', 'object'];
 
 function typeOf(value: unknown): string {
@@ -102,7 +111,8 @@ function some(say: string, enough: (fitting: number, all: number) => boolean): K
 const kKeywords: Record<string, Keyword> = {
   type(type: never, where) {
     const types = Array.isArray(type) ? (type as string[]) : [type as string];
-    for (const name of types) if (!kTypes.includes(name)) bad(where, `one or some of ${kTypes.join(', ')}`, type);
+    for (const name of types)
+      if (!kTypes.includes(name)) bad(where, `one or some of ${kTypes.join(', ')}`, type);
     return simple(where, { type }, `must be ${types.join(',')}`, (value) => {
       const is = typeOf(value);
       return types.includes(is) || (types.includes('integer') && Number.isInteger(value));
@@ -115,7 +125,9 @@ const kKeywords: Record<string, Keyword> = {
     );
   },
   const: (wanted: never, where) =>
-    simple(where, { allowedValue: wanted }, 'must be equal to constant', (value) => isDeepStrictEqual(wanted, value)),
+    simple(where, { allowedValue: wanted }, 'must be equal to constant', (value) =>
+      isDeepStrictEqual(wanted, value),
+    ),
   minimum: bound(numeric, least, 'be >=', false),
   maximum: bound(numeric, most, 'be <=', false),
   exclusiveMinimum: bound(numeric, (a, b) => a > b, 'be >', false),
@@ -134,7 +146,12 @@ const kKeywords: Record<string, Keyword> = {
     } catch {
       return bad(where, 'a regular expression', pattern);
     }
-    return simple(where, { pattern }, `must match pattern "${pattern}"`, (v) => typeof v !== 'string' || regexp.test(v));
+    return simple(
+      where,
+      { pattern },
+      `must match pattern "${pattern}"`,
+      (v) => typeof v !== 'string' || regexp.test(v),
+    );
   },
   required(names: never, where) {
     if (!Array.isArray(names)) bad(where, 'an array of names', names);
@@ -182,7 +199,8 @@ const kKeywords: Record<string, Keyword> = {
     const checks = list(schemas, where).map((schema, i) => compile(schema as Schema, below(where, i)));
     return (value, at, issues) => {
       if (!Array.isArray(value)) return;
-      for (let i = 0; i < checks.length && i < value.length; i++) checks[i]!(value[i], pointer(at, i), issues);
+      for (let i = 0; i < checks.length && i < value.length; i++)
+        checks[i]!(value[i], pointer(at, i), issues);
     };
   },
   items(schema: never, where, whole) {

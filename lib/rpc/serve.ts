@@ -9,7 +9,7 @@ import { checkLimits, checkServeOptions, type ServeOptions, serveOptionNames } f
 import { type Server, start } from '../server/start';
 import { flag, integer, optionalFunction, path, record } from '../server/validate';
 import { IsolatePool } from './isolates';
-import { compileMethods, makeFailure, type Methods, type OnCall } from './methods';
+import { compileMethods, type Methods, makeFailure, type OnCall } from './methods';
 
 export interface RpcServeOptions extends ServeOptions {
   /** '/rpc' */
@@ -58,10 +58,13 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
   if ((given.methods === undefined) === (given.module === undefined)) {
     throw new InvalidArgument('methods', 'given, or module, and not both', given.methods);
   }
-  const isolates =
-    given.isolates === undefined ? undefined : integer(given.isolates, 'isolates', 1, 1024);
+  const isolates = given.isolates === undefined ? undefined : integer(given.isolates, 'isolates', 1, 1024);
   if (isolates !== undefined && given.module === undefined) {
-    throw new InvalidArgument('isolates', 'left out with methods: closures cannot leave their isolate', isolates);
+    throw new InvalidArgument(
+      'isolates',
+      'left out with methods: closures cannot leave their isolate',
+      isolates,
+    );
   }
   if (isolates !== undefined && onCall !== undefined) {
     throw new InvalidArgument('onCall', 'left out with isolates: a closure cannot leave its isolate', onCall);
@@ -69,7 +72,11 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
   const url = given.module === undefined ? undefined : moduleUrl(given.module);
   const compile = { log, exposeErrors, onCall, queue: limits.queue };
   const failure = makeFailure(log, exposeErrors);
-  const specOf = (methods: RpcMethodSpec[]): RpcSpec => ({ path: path(given.path, 'path', '/rpc'), methods, failure });
+  const specOf = (methods: RpcMethodSpec[]): RpcSpec => ({
+    path: path(given.path, 'path', '/rpc'),
+    methods,
+    failure,
+  });
 
   if (url === undefined) {
     return start(on.server, checkServeOptions(given, kNames, specOf(compileMethods(given.methods, compile))));

@@ -119,7 +119,9 @@ function serve(methods: RpcMethodSpec[], log: Logger): void {
       live.set(seq, call);
       try {
         const params =
-          method.lazy && message.params !== undefined ? Buffer.from(message.params) : readParams(message.params);
+          method.lazy && message.params !== undefined
+            ? Buffer.from(message.params)
+            : readParams(message.params);
         const result = method.invoke(params, call);
         if (isThenable(result)) {
           post({ kind: 'pending', seq });

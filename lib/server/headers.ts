@@ -9,7 +9,8 @@ export function headerRecord(raw: readonly string[]): HeaderRecord {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     const before = record[name];
-    record[name] = before === undefined ? raw[i + 1]! : before + (name === 'cookie' ? '; ' : ', ') + raw[i + 1];
+    record[name] =
+      before === undefined ? raw[i + 1]! : before + (name === 'cookie' ? '; ' : ', ') + raw[i + 1];
   }
   return record;
 }
@@ -35,7 +36,8 @@ export function headerList(headers: ReplyHeaders | undefined): string[] {
   const list: string[] = [];
   if (headers === undefined || headers === null) return list;
   if (typeof (headers as Iterable<unknown>)[Symbol.iterator] === 'function') {
-    for (const [name, value] of headers as Iterable<readonly [string, string]>) add(list, name, String(value));
+    for (const [name, value] of headers as Iterable<readonly [string, string]>)
+      add(list, name, String(value));
     return list;
   }
   for (const [name, value] of Object.entries(headers)) {

@@ -108,7 +108,8 @@ function checkHealth(value: HealthOptions | false | undefined): HealthSpec | fal
     ready: path(given.ready, 'health.ready', '/readyz'),
     blockedMs: integer(given.blockedMs, 'health.blockedMs', 1, kMs, 30_000),
   };
-  if (health.live === health.ready) throw new InvalidArgument('health.ready', 'another path than live', health.ready);
+  if (health.live === health.ready)
+    throw new InvalidArgument('health.ready', 'another path than live', health.ready);
   return health;
 }
 

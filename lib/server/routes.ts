@@ -18,11 +18,16 @@ const kParam = /^[A-Za-z_][A-Za-z0-9_]*$/;
 function paramNames(path: string, key: string): string[] {
   const names: string[] = [];
   for (const segment of path.slice(1).split('/')) {
-    if (segment.includes('*')) throw new InvalidArgument(`routes['${key}']`, "a path without '*' (see notFound)", key);
+    if (segment.includes('*'))
+      throw new InvalidArgument(`routes['${key}']`, "a path without '*' (see notFound)", key);
     if (!segment.startsWith(':')) continue;
     const name = segment.slice(1);
     if (!kParam.test(name) || names.includes(name)) {
-      throw new InvalidArgument(`routes['${key}']`, 'a path whose parameters have distinct names like :id', key);
+      throw new InvalidArgument(
+        `routes['${key}']`,
+        'a path whose parameters have distinct names like :id',
+        key,
+      );
     }
     names.push(name);
   }
@@ -49,7 +54,11 @@ function failed(error: unknown, log: Logger, raw: BackendRequest): RawReply {
 }
 
 function makeHandle(handler: Handler, names: readonly string[], log: Logger): RouteSpec['handle'] {
-  const run = (request: ServerRequest, context: ServerContext, raw: BackendRequest): RawReply | Promise<RawReply> => {
+  const run = (
+    request: ServerRequest,
+    context: ServerContext,
+    raw: BackendRequest,
+  ): RawReply | Promise<RawReply> => {
     try {
       const value = handler(request, context);
       if (!isThenable(value)) return normaliseReply(value);
@@ -79,15 +88,18 @@ export function compileRoutes(
   if (routes !== undefined) {
     for (const [key, handler] of Object.entries(record(routes, 'routes'))) {
       const parts = kKey.exec(key);
-      if (parts === null) throw new InvalidArgument('routes', "a record with keys like 'GET /users/:id'", key);
+      if (parts === null)
+        throw new InvalidArgument('routes', "a record with keys like 'GET /users/:id'", key);
       const method = parts[1]!;
       const path = parts[2]!;
       if (typeof handler !== 'function') throw new InvalidArgument(`routes['${key}']`, 'a function', handler);
       const owner = taken.get(path);
-      if (owner !== undefined) throw new InvalidArgument(`routes['${key}']`, `another path: ${owner} has it`, path);
+      if (owner !== undefined)
+        throw new InvalidArgument(`routes['${key}']`, `another path: ${owner} has it`, path);
       const names = paramNames(path, key);
       const shape = `${method} ${path.replace(/\/:[^/]*/g, '/:')}`;
-      if (shapes.has(shape)) throw new InvalidArgument(`routes['${key}']`, 'a path that no other route has', key);
+      if (shapes.has(shape))
+        throw new InvalidArgument(`routes['${key}']`, 'a path that no other route has', key);
       shapes.add(shape);
       specs.push({ method, path, handle: makeHandle(handler as Handler, names, log) });
     }

@@ -42,7 +42,8 @@ export function flag(value: unknown, name: string, byDefault: boolean): boolean 
 }
 
 export function optionalFunction<T>(value: T | undefined, name: string): T | undefined {
-  if (value !== undefined && typeof value !== 'function') throw new InvalidArgument(name, 'a function', value);
+  if (value !== undefined && typeof value !== 'function')
+    throw new InvalidArgument(name, 'a function', value);
   return value;
 }
 

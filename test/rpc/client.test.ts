@@ -74,7 +74,10 @@ test('timeoutMs and signal', async () => {
   await withServer(async (url) => {
     const late = await fails(client(url, { timeoutMs: 50 }).call('never'));
     assert.is(late.code, 'ERR_TAILRACE_TIMEOUT');
-    assert.is((await fails(client(url).call('never', undefined, { timeoutMs: 50 }))).code, 'ERR_TAILRACE_TIMEOUT');
+    assert.is(
+      (await fails(client(url).call('never', undefined, { timeoutMs: 50 }))).code,
+      'ERR_TAILRACE_TIMEOUT',
+    );
     const stop = new AbortController();
     const reason = new Error('mine');
     setTimeout(() => stop.abort(reason), 20);
@@ -102,12 +105,17 @@ test('retries what never reached a method, and nothing else', async () => {
     answers = [[503, ''], [502, ''], ok(1)];
     assert.is(await client(url, { retries: 2 }).call('x'), 7);
     assert.is(requests, 3);
-    answers = [[503, ''], [503, '']];
+    answers = [
+      [503, ''],
+      [503, ''],
+    ];
     assert.is((await fails(client(url, { retries: 1 }).call('x'))).code, 'ERR_TAILRACE_RPC_TRANSPORT');
     answers = [[503, '']];
     assert.is((await fails(client(url).call('x'))).code, 'ERR_TAILRACE_RPC_TRANSPORT');
     requests = 0;
-    for (const bad of [[500, ''], [404, 'no'], [200, 'not json'], [200, '7'], [204, ''], ok(99)] as Array<[number, string]>) {
+    for (const bad of [[500, ''], [404, 'no'], [200, 'not json'], [200, '7'], [204, ''], ok(99)] as Array<
+      [number, string]
+    >) {
       answers = [bad];
       const failure = await fails(client(url, { retries: 3 }).call('x'));
       assert.is(failure.code, 'ERR_TAILRACE_RPC_TRANSPORT', JSON.stringify(bad));
@@ -132,13 +140,22 @@ test('fetch can be replaced; wrong arguments are TypeErrors', async () => {
     asked = init;
     return new Response('{"jsonrpc":"2.0","result":1,"id":1}');
   };
-  const rpc = client('http://nowhere.invalid/', { fetch: fake as typeof fetch, headers: { authorization: 'x' } });
+  const rpc = client('http://nowhere.invalid/', {
+    fetch: fake as typeof fetch,
+    headers: { authorization: 'x' },
+  });
   assert.is(await rpc.call('x', []), 1);
   assert.is((asked!.headers as Record<string, string>).authorization, 'x');
   for (const wrong of [{ retries: -1 }, { timeoutMs: 0 }, { fetch: 1 }, { signal: 1 }, { retry: 1 }]) {
-    assert.throws(() => client('http://x/', wrong as object), (error: Error) => error instanceof TypeError);
+    assert.throws(
+      () => client('http://x/', wrong as object),
+      (error: Error) => error instanceof TypeError,
+    );
   }
-  assert.throws(() => client('/relative'), (error: Error) => error instanceof TypeError);
+  assert.throws(
+    () => client('/relative'),
+    (error: Error) => error instanceof TypeError,
+  );
   assert.instance(await fails(rpc.call('x', 5 as never)), TypeError);
   assert.instance(await fails(rpc.call(5 as never)), TypeError);
 });

@@ -15,7 +15,8 @@ import { reference } from './reference';
 
 const kModule = pathToFileURL(join(__dirname, 'fixtures', 'methods.js'));
 
-const request = (method: string, params?: unknown, id: unknown = 1) => JSON.stringify({ jsonrpc: '2.0', method, params, id });
+const request = (method: string, params?: unknown, id: unknown = 1) =>
+  JSON.stringify({ jsonrpc: '2.0', method, params, id });
 const errorOf = (reply: string) =>
   (JSON.parse(reply) as { error: { code: number; message: string; data?: unknown } }).error;
 
@@ -42,7 +43,9 @@ export function conformanceMethods(name: string, backend: Backend): void {
       assert.is(await ask(request('add', { a: 1, b: 2 })), result('3', '1'));
       const failure = errorOf(await ask(request('add', { a: 1.5, b: -1, c: 0 })));
       assert.is(failure.code, -32602);
-      const { errors } = failure.data as { errors: Array<{ instancePath: string; keyword: string; schemaPath: string }> };
+      const { errors } = failure.data as {
+        errors: Array<{ instancePath: string; keyword: string; schemaPath: string }>;
+      };
       assert.equal(errors.map((issue) => [issue.instancePath, issue.keyword]).sort(), [
         ['', 'additionalProperties'],
         ['/a', 'type'],
@@ -77,9 +80,12 @@ export function conformanceMethods(name: string, backend: Backend): void {
       await until(() => reason !== undefined, 'the signal aborts');
       assert.is((reason as Error).name, 'TimeoutError');
     });
-    await withRpc({ methods: { slow: () => new Promise(() => {}) }, limits: { requestMs: 80 } }, async (ask) => {
-      assert.is(errorOf(await ask(request('slow'))).code, -32001, 'requestMs bounds every call');
-    });
+    await withRpc(
+      { methods: { slow: () => new Promise(() => {}) }, limits: { requestMs: 80 } },
+      async (ask) => {
+        assert.is(errorOf(await ask(request('slow'))).code, -32001, 'requestMs bounds every call');
+      },
+    );
   });
 
   test('concurrency bounds the calls under way; the rest wait in order, up to the queue', async () => {
@@ -104,16 +110,24 @@ export function conformanceMethods(name: string, backend: Backend): void {
       const replies = JSON.parse(await ask(`[${numbers.map((i) => request('work', [i], i))}]`));
       assert.is(most, 3);
       assert.equal(order, numbers);
-      assert.equal(replies.map((reply: { id: number }) => reply.id), numbers);
+      assert.equal(
+        replies.map((reply: { id: number }) => reply.id),
+        numbers,
+      );
       assert.is(replies[5].error.code, 5);
     });
     // How many wait besides those is the backend's affair: calls of a batch may stand in its queue as well.
     await withRpc({ methods, limits: { queue: 8 } }, async (ask) => {
-      const replies = JSON.parse(await ask(`[${Array.from({ length: 30 }, (_, i) => request('work', [10 + i], i))}]`));
+      const replies = JSON.parse(
+        await ask(`[${Array.from({ length: 30 }, (_, i) => request('work', [10 + i], i))}]`),
+      );
       const codes = replies.map((reply: { error?: { code: number } }) => reply.error?.code);
       const served = codes.indexOf(-32000);
       assert.ok(served >= 3 && served <= 3 + 8, codes.join(' '));
-      assert.ok(codes.slice(served).every((code: number) => code === -32000), codes.join(' '));
+      assert.ok(
+        codes.slice(served).every((code: number) => code === -32000),
+        codes.join(' '),
+      );
     });
   });
 
@@ -129,11 +143,19 @@ export function conformanceMethods(name: string, backend: Backend): void {
       high: { handler: note('high'), priority: 'high' as const },
     };
     await withRpc({ methods }, async (ask) => {
-      const replies = JSON.parse(await ask(`[${['low', 'normal', 'high', 'low'].map((m, i) => request(m, [], i))}]`));
-      assert.equal(replies.map((reply: { result: string }) => reply.result), ['low', 'normal', 'high', 'low']);
+      const replies = JSON.parse(
+        await ask(`[${['low', 'normal', 'high', 'low'].map((m, i) => request(m, [], i))}]`),
+      );
+      assert.equal(
+        replies.map((reply: { result: string }) => reply.result),
+        ['low', 'normal', 'high', 'low'],
+      );
       // A hint: a backend that cannot reorder starts them as they stand.
       const started = order.join(' ');
-      assert.ok(started === 'high normal low low' || (backend.name !== 'js' && started === 'low normal high low'), started);
+      assert.ok(
+        started === 'high normal low low' || (backend.name !== 'js' && started === 'low normal high low'),
+        started,
+      );
     });
   });
 
@@ -141,13 +163,20 @@ export function conformanceMethods(name: string, backend: Backend): void {
     const methods = {
       pick: {
         lazy: true,
-        handler: (document: { get(pointer: string): unknown } | undefined) => (document ? document.get('/a/1') : 'none'),
+        handler: (document: { get(pointer: string): unknown } | undefined) =>
+          document ? document.get('/a/1') : 'none',
       },
     };
     await withRpc({ methods }, async (ask) => {
-      assert.is(await ask('{"jsonrpc":"2.0","method":"pick","params": {"a":[1,"zwei",3],"b":{}} ,"id":1e1}'), result('"zwei"', '1e1'));
+      assert.is(
+        await ask('{"jsonrpc":"2.0","method":"pick","params": {"a":[1,"zwei",3],"b":{}} ,"id":1e1}'),
+        result('"zwei"', '1e1'),
+      );
       assert.is(await ask('{"jsonrpc":"2.0","method":"pick","id":2}'), result('"none"', '2'));
-      assert.is(errorOf(await ask('{"jsonrpc":"2.0","method":"pick","params":{"__proto__":1},"id":2}')).code, -32602);
+      assert.is(
+        errorOf(await ask('{"jsonrpc":"2.0","method":"pick","params":{"__proto__":1},"id":2}')).code,
+        -32602,
+      );
       const both = `[${request('pick', { a: [0, 1] }, 1)},${request('pick', { a: [0, 2] }, 2)}]`;
       assert.is(await ask(both), `[${result('1', '1')},${result('2', '2')}]`);
     });
@@ -180,20 +209,33 @@ export function conformanceMethods(name: string, backend: Backend): void {
 
   test('a module in isolates: same results, errors, ids, context; the calls are spread', async () => {
     const said: string[] = [];
-    const log = { ...quiet, info: (text: unknown) => said.push(String(text)), error: (text: unknown) => said.push(String(text)) };
+    const log = {
+      ...quiet,
+      info: (text: unknown) => said.push(String(text)),
+      error: (text: unknown) => said.push(String(text)),
+    };
     await withRpc({ module: kModule, isolates: 2, log }, async (ask, port) => {
-      assert.is(await ask('{"jsonrpc":"2.0","method":"echo","params":[1,{"a":"ä"}],"id":1e2}'), result('[1,{"a":"ä"}]', '1e2'));
+      assert.is(
+        await ask('{"jsonrpc":"2.0","method":"echo","params":[1,{"a":"ä"}],"id":1e2}'),
+        result('[1,{"a":"ä"}]', '1e2'),
+      );
       assert.is(await ask(request('add', [1, 2])), result('3', '1'));
       assert.is(errorOf(await ask(request('add', [1]))).code, -32602);
       assert.is(await ask(request('later', { x: 1 })), result('{"x":1}', '1'));
       assert.equal(errorOf(await ask(request('fails'))), { code: 7, message: 'mine', data: [1] });
       assert.equal(errorOf(await ask(request('throws'))), { code: -32603, message: 'Internal error' });
       assert.equal(errorOf(await ask(request('cycle'))), { code: -32603, message: 'Internal error' });
-      assert.is(errorOf(await ask('{"jsonrpc":"2.0","method":"echo","params":{"__proto__":1},"id":1}')).code, -32602);
+      assert.is(
+        errorOf(await ask('{"jsonrpc":"2.0","method":"echo","params":{"__proto__":1},"id":1}')).code,
+        -32602,
+      );
       assert.is(await ask(request('lazy', { a: [1, 2] })), result('2', '1'));
       assert.equal(JSON.parse(await ask(request('who', [], 'q'))).result, ['q', null, '127.0.0.1']);
       assert.is(await ask('{"jsonrpc":"2.0","method":"echo"}'), '');
-      assert.ok(said.some((text) => text.includes('secret')), 'the stack is logged here');
+      assert.ok(
+        said.some((text) => text.includes('secret')),
+        'the stack is logged here',
+      );
       const spins = Array.from({ length: 6 }, (_, i) => request('spin', [40], i));
       const threads = JSON.parse(await ask(`[${spins}]`)).map((reply: { result: number }) => reply.result);
       assert.is(new Set(threads).size, 2, 'both isolates have worked');
@@ -294,14 +336,24 @@ export function conformanceMethods(name: string, backend: Backend): void {
             { weight: 9, arbitrary: fc.constantFrom('echo', 'later', 'fails', 'own', 'none') },
             { weight: 1, arbitrary: leaf },
           ),
-          params: fc.oneof({ weight: 5, arbitrary: fc.array(json) }, { weight: 3, arbitrary: fc.dictionary(fc.string(), json) }, leaf),
+          params: fc.oneof(
+            { weight: 5, arbitrary: fc.array(json) },
+            { weight: 3, arbitrary: fc.dictionary(fc.string(), json) },
+            leaf,
+          ),
           id: fc.oneof({ weight: 9, arbitrary: leaf }, { weight: 1, arbitrary: json }),
         },
         { requiredKeys: [] },
       )
       .map((value) => JSON.stringify(value));
-    const element = fc.oneof({ weight: 8, arbitrary: call }, { weight: 1, arbitrary: json.map((value) => JSON.stringify(value)) });
-    const body = fc.oneof(element, fc.array(element, { maxLength: 12 }).map((list) => `[${list.join(',')}]`));
+    const element = fc.oneof(
+      { weight: 8, arbitrary: call },
+      { weight: 1, arbitrary: json.map((value) => JSON.stringify(value)) },
+    );
+    const body = fc.oneof(
+      element,
+      fc.array(element, { maxLength: 12 }).map((list) => `[${list.join(',')}]`),
+    );
     const methods = {
       echo: (params: unknown) => params,
       later: async (params: unknown) => {

@@ -90,7 +90,10 @@ export function conformance(name: string, backend: Backend): void {
       ['{"jsonrpc": "2.0", "method": "foobar", "id": "1"}', error(-32601, 'Method not found', '"1"')],
       ['{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]', kParse],
       ['{"jsonrpc": "2.0", "method": 1, "params": "bar"}', kInvalid],
-      ['[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]', kParse],
+      [
+        '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]',
+        kParse,
+      ],
       ['[]', kInvalid],
       ['[1]', `[${kInvalid}]`],
       ['[1,2,3]', `[${kInvalid},${kInvalid},${kInvalid}]`],
@@ -123,23 +126,30 @@ export function conformance(name: string, backend: Backend): void {
       '0', '-0', '1', '1e2', '1E+2', '1.50', '-7', '12345678901234567890', '0.1e-7', '9007199254740993', 'null',
       '""', '"a"', '"\\u0041"', '"\\n\\"]}"', '"käse"', '"\\ud800"', '"id"', '"\\\\"', '"\u{1f600}"', `"${'x'.repeat(999)}"`,
     ]; // biome-ignore format: a table
-    await withRpc({ methods: { id: (_: unknown, context: { id: unknown }) => [context.id] } }, async (ask) => {
-      const at = (reply: string) => reply.slice(reply.lastIndexOf('"id":') + 5, -1);
-      for (const id of ids) {
-        const plain = await ask(`{"jsonrpc":"2.0","method":"id","id":${id}}`);
-        assert.is(plain.slice(-id.length - 1, -1), id);
-        assert.equal((JSON.parse(plain) as { result: unknown }).result, [JSON.parse(id)]);
-        const spaced = await ask(` { "id" :\t${id}\r\n, "params":{"id":7,"x":["id"]},"jsonrpc":"2.0","method":"id"}\n`);
-        assert.is(spaced.slice(-id.length - 1, -1), id);
-        const unknown = await ask(`{"jsonrpc":"2.0","method":"none","id":${id}}`);
-        assert.is(unknown.slice(-id.length - 1, -1), id);
-      }
-      const batch = await ask(`[${ids.map((id) => `{"jsonrpc":"2.0","method":"id","id":${id}}`).join(' , ')}]`);
-      assert.is(batch, `[${ids.map((id) => result(`[${JSON.stringify(JSON.parse(id))}]`, id)).join(',')}]`);
-      assert.is(at(await ask('{"jsonrpc":"2.0","method":"id","\\u0069d":7.0}')), '7.0');
-      assert.is(at(await ask('{"jsonrpc":"2.0","id":1,"method":"id","id":2e0}')), '2e0');
-      assert.is(at(await ask('{"jsonrpc":"2.0","id":1,"method":"id","\\u0069d":3.0}')), '3.0');
-    });
+    await withRpc(
+      { methods: { id: (_: unknown, context: { id: unknown }) => [context.id] } },
+      async (ask) => {
+        const at = (reply: string) => reply.slice(reply.lastIndexOf('"id":') + 5, -1);
+        for (const id of ids) {
+          const plain = await ask(`{"jsonrpc":"2.0","method":"id","id":${id}}`);
+          assert.is(plain.slice(-id.length - 1, -1), id);
+          assert.equal((JSON.parse(plain) as { result: unknown }).result, [JSON.parse(id)]);
+          const spaced = await ask(
+            ` { "id" :\t${id}\r\n, "params":{"id":7,"x":["id"]},"jsonrpc":"2.0","method":"id"}\n`,
+          );
+          assert.is(spaced.slice(-id.length - 1, -1), id);
+          const unknown = await ask(`{"jsonrpc":"2.0","method":"none","id":${id}}`);
+          assert.is(unknown.slice(-id.length - 1, -1), id);
+        }
+        const batch = await ask(
+          `[${ids.map((id) => `{"jsonrpc":"2.0","method":"id","id":${id}}`).join(' , ')}]`,
+        );
+        assert.is(batch, `[${ids.map((id) => result(`[${JSON.stringify(JSON.parse(id))}]`, id)).join(',')}]`);
+        assert.is(at(await ask('{"jsonrpc":"2.0","method":"id","\\u0069d":7.0}')), '7.0');
+        assert.is(at(await ask('{"jsonrpc":"2.0","id":1,"method":"id","id":2e0}')), '2e0');
+        assert.is(at(await ask('{"jsonrpc":"2.0","id":1,"method":"id","\\u0069d":3.0}')), '3.0');
+      },
+    );
   });
 
   test('what is not a call: -32600, with the id when that is valid', async () => {
@@ -164,7 +174,8 @@ export function conformance(name: string, backend: Backend): void {
     ];
     let called = 0;
     await withRpc({ methods: { m: () => called++ } }, async (ask) => {
-      for (const [request, id] of cases) assert.is(await ask(request), error(-32600, 'Invalid Request', id), request);
+      for (const [request, id] of cases)
+        assert.is(await ask(request), error(-32600, 'Invalid Request', id), request);
       const all = cases.map(([request]) => request);
       const wanted = cases.map(([, id]) => error(-32600, 'Invalid Request', id));
       assert.is(await ask(`[${all.join(',')}]`), `[${wanted.join(',')}]`);
@@ -177,11 +188,31 @@ export function conformance(name: string, backend: Backend): void {
 
   test('what is not JSON: -32700, and the connection lives on', async () => {
     await withRpc({ methods: { m: () => 1 } }, async (ask, port) => {
-      const bad = ['', ' ', '{', '[1,', 'nul', '{"a":1}x', "{'a':1}", '{"a":01}', '["\t"]', '\ufeff{}', '[1],[2]', '{"a":1,}'];
+      const bad = [
+        '',
+        ' ',
+        '{',
+        '[1,',
+        'nul',
+        '{"a":1}x',
+        "{'a':1}",
+        '{"a":01}',
+        '["\t"]',
+        '\ufeff{}',
+        '[1],[2]',
+        '{"a":1,}',
+      ];
       for (const text of bad) assert.is(await ask(text), kParse, JSON.stringify(text));
       const head = 'POST /rpc HTTP/1.1\r\nHost: t\r\n';
-      for (const bytes of [[0x22, 0xff, 0x22], [0x22, 0xc3, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]]) {
-        const request = Buffer.concat([Buffer.from(`${head}Content-Length: ${bytes.length}\r\n\r\n`), Buffer.from(bytes)]);
+      for (const bytes of [
+        [0x22, 0xff, 0x22],
+        [0x22, 0xc3, 0x22],
+        [0x22, 0xed, 0xa0, 0x80, 0x22],
+      ]) {
+        const request = Buffer.concat([
+          Buffer.from(`${head}Content-Length: ${bytes.length}\r\n\r\n`),
+          Buffer.from(bytes),
+        ]);
         assert.is((await requestOnce(port, request))!.body, kParse, 'not UTF-8');
       }
       assert.is(await ask('{"jsonrpc":"2.0","method":"m","id":1}'), result('1', '1'));
@@ -196,13 +227,19 @@ export function conformance(name: string, backend: Backend): void {
       date: () => new Date(0),
       text: () => 'ä\u2028"\\\u{1f600}\ud800',
       later: async (params: unknown) => params,
+      // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
       thenable: () => ({ then: (done: (value: number) => void) => done(5) }),
       params: (params: unknown) => params === undefined,
     };
     await withRpc({ methods }, async (ask) => {
       const call = (method: string, params: string) =>
         ask(`{"jsonrpc":"2.0","method":"${method}","params":${params},"id":1}`);
-      for (const value of ['[]', '{}', '[null,true,1.5,-0,1e400,"x",{"a":{"b":[[]]}}]', '{"b":1,"a":2,"10":3,"2":4}']) {
+      for (const value of [
+        '[]',
+        '{}',
+        '[null,true,1.5,-0,1e400,"x",{"a":{"b":[[]]}}]',
+        '{"b":1,"a":2,"10":3,"2":4}',
+      ]) {
         const wanted = result(JSON.stringify(JSON.parse(value)), '1');
         assert.is(await call('echo', value), wanted);
         assert.is(await call('later', value), wanted);
@@ -213,13 +250,18 @@ export function conformance(name: string, backend: Backend): void {
       assert.equal(JSON.parse(await call('text', '[]')).result, 'ä\u2028"\\\u{1f600}\ud800');
       assert.is(await call('thenable', '[]'), result('5', '1'));
       assert.is(await ask('{"jsonrpc":"2.0","method":"params","id":1}'), result('true', '1'));
-      const big = JSON.stringify(Array.from({ length: 2000 }, (_, i) => ({ i, name: `n${i}ä`, nested: [{ deep: [i] }] })));
+      const big = JSON.stringify(
+        Array.from({ length: 2000 }, (_, i) => ({ i, name: `n${i}ä`, nested: [{ deep: [i] }] })),
+      );
       assert.is(await call('echo', big), result(big, '1'));
     });
   });
 
   test('own members only: nothing inherited is a method', async () => {
-    const methods = Object.assign(Object.create({ inherited: () => 1 }), { own: () => 2 }) as Record<string, () => number>;
+    const methods = Object.assign(Object.create({ inherited: () => 1 }), { own: () => 2 }) as Record<
+      string,
+      () => number
+    >;
     await withRpc({ methods }, async (ask) => {
       for (const method of ['inherited', 'toString', 'constructor', '__proto__', 'hasOwnProperty', '']) {
         const request = JSON.stringify({ jsonrpc: '2.0', method, id: 1 });
@@ -231,14 +273,28 @@ export function conformance(name: string, backend: Backend): void {
 
   test('__proto__ and constructor.prototype in params: -32602 for that call only', async () => {
     await withRpc({ methods: { echo: (params: unknown) => params } }, async (ask) => {
-      const call = (params: string, id: number) => `{"jsonrpc":"2.0","method":"echo","params":${params},"id":${id}}`;
-      const bad = ['{"__proto__":{"x":1}}', '[{"a":{"__proto__":1}}]', '{"__pr\\u006fto__":1}', '{"constructor":{"prototype":{}}}'];
+      const call = (params: string, id: number) =>
+        `{"jsonrpc":"2.0","method":"echo","params":${params},"id":${id}}`;
+      const bad = [
+        '{"__proto__":{"x":1}}',
+        '[{"a":{"__proto__":1}}]',
+        '{"__pr\\u006fto__":1}',
+        '{"constructor":{"prototype":{}}}',
+      ];
       for (const params of bad) {
         const forbidden = error(-32602, 'Forbidden member name in params', '1');
         assert.is(await ask(call(params, 1)), forbidden, params);
-        assert.is(await ask(`[${call(params, 1)},${call('[2]', 2)}]`), `[${forbidden},${result('[2]', '2')}]`);
+        assert.is(
+          await ask(`[${call(params, 1)},${call('[2]', 2)}]`),
+          `[${forbidden},${result('[2]', '2')}]`,
+        );
       }
-      for (const params of ['["__proto__"]', '{"constructor":1}', '{"prototype":1}', '{"constructor":{"a":1}}']) {
+      for (const params of [
+        '["__proto__"]',
+        '{"constructor":1}',
+        '{"prototype":1}',
+        '{"constructor":{"a":1}}',
+      ]) {
         assert.is(await ask(call(params, 1)), result(params, '1'), params);
       }
     });
@@ -300,12 +356,22 @@ export function conformance(name: string, backend: Backend): void {
   });
 
   test('limits: batch, depth, body; other methods and paths', async () => {
-    const options = { methods: { echo: (params: unknown) => params }, limits: { batch: 3, depth: 10, bodyBytes: 4096 } };
+    const options = {
+      methods: { echo: (params: unknown) => params },
+      limits: { batch: 3, depth: 10, bodyBytes: 4096 },
+    };
     await withRpc(options, async (ask, port) => {
       const call = '{"jsonrpc":"2.0","method":"echo","params":[],"id":1}';
-      assert.is(await ask(`[${call},${call},${call}]`), `[${new Array(3).fill(result('[]', '1')).join(',')}]`);
-      assert.is(await ask(`[${new Array(4).fill(call).join(',')}]`), error(-32600, 'Batch too large', 'null'));
-      const deep = (n: number) => `{"jsonrpc":"2.0","method":"echo","params":${'['.repeat(n)}${']'.repeat(n)},"id":1}`;
+      assert.is(
+        await ask(`[${call},${call},${call}]`),
+        `[${new Array(3).fill(result('[]', '1')).join(',')}]`,
+      );
+      assert.is(
+        await ask(`[${new Array(4).fill(call).join(',')}]`),
+        error(-32600, 'Batch too large', 'null'),
+      );
+      const deep = (n: number) =>
+        `{"jsonrpc":"2.0","method":"echo","params":${'['.repeat(n)}${']'.repeat(n)},"id":1}`;
       assert.is(await ask(deep(9)), result(`${'['.repeat(9)}${']'.repeat(9)}`, '1'));
       assert.is(await ask(deep(10)), error(-32600, 'Document too deep', 'null'));
       assert.is(await ask(deep(1000)), error(-32600, 'Document too deep', 'null'));
@@ -329,7 +395,8 @@ export function conformance(name: string, backend: Backend): void {
         return params[0];
       },
     };
-    const call = (i: number) => `{"jsonrpc":"2.0","method":"${i % 2 ? 'now' : 'later'}","params":[${i}],"id":${i}}`;
+    const call = (i: number) =>
+      `{"jsonrpc":"2.0","method":"${i % 2 ? 'now' : 'later'}","params":[${i}],"id":${i}}`;
     await withRpc({ methods }, async (ask, port) => {
       const numbers = Array.from({ length: 50 }, (_, i) => i);
       assert.is(await ask(`[${numbers.map(call)}]`), `[${numbers.map((i) => result(String(i), String(i)))}]`);

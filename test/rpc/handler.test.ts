@@ -26,7 +26,10 @@ const options: HandlerOptions = {
   },
 };
 
-async function withHttp(listener: http.RequestListener, body: (port: number) => Promise<void>): Promise<void> {
+async function withHttp(
+  listener: http.RequestListener,
+  body: (port: number) => Promise<void>,
+): Promise<void> {
   const server = http.createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
@@ -42,10 +45,19 @@ const call = (method: string, params: string, id = '1') =>
 
 async function speaks(port: number): Promise<void> {
   const ask = async (text: string, more = '') => (await requestOnce(port, post('/', text, more)))!;
-  assert.is((await ask(call('echo', '[1,{"a":2}]', '1e3'))).body, '{"jsonrpc":"2.0","result":[1,{"a":2}],"id":1e3}');
+  assert.is(
+    (await ask(call('echo', '[1,{"a":2}]', '1e3'))).body,
+    '{"jsonrpc":"2.0","result":[1,{"a":2}],"id":1e3}',
+  );
   assert.is((await ask(call('later', '[1]'))).headers['content-type'], 'application/json');
-  assert.is((await ask(call('fails', '[]'))).body, '{"jsonrpc":"2.0","error":{"code":5,"message":"five"},"id":1}');
-  assert.is((await ask('{')).body, '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"},"id":null}');
+  assert.is(
+    (await ask(call('fails', '[]'))).body,
+    '{"jsonrpc":"2.0","error":{"code":5,"message":"five"},"id":1}',
+  );
+  assert.is(
+    (await ask('{')).body,
+    '{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error"},"id":null}',
+  );
   assert.is((await ask('{"jsonrpc":"2.0","method":"echo"}')).status, 204);
   assert.equal(JSON.parse((await ask(call('who', '[]'), 'X-A: b\r\n')).body).result, ['b', '127.0.0.1']);
   const batch = `[${call('echo', '[]')},${call('later', '[]')},${call('echo', '[]')}]`;
@@ -67,7 +79,11 @@ test('in node:http', async () => {
 
 test('behind a body parser that has read the body', async () => {
   const rpc = handler(options);
-  for (const make of [(text: string) => JSON.parse(text), (text: string) => text, (text: string) => Buffer.from(text)]) {
+  for (const make of [
+    (text: string) => JSON.parse(text),
+    (text: string) => text,
+    (text: string) => Buffer.from(text),
+  ]) {
     await withHttp(
       (request, response) => {
         let text = '';
@@ -137,7 +153,13 @@ test('as a route of tailrace/server', async () => {
 
 test('wrong options are TypeErrors at once', () => {
   for (const make of [handler, route]) {
-    for (const wrong of [undefined, {}, { methods: { a: 1 } }, { ...options, path: '/x' }, { ...options, limits: { x: 1 } }]) {
+    for (const wrong of [
+      undefined,
+      {},
+      { methods: { a: 1 } },
+      { ...options, path: '/x' },
+      { ...options, limits: { x: 1 } },
+    ]) {
       assert.throws(
         () => make(wrong as HandlerOptions),
         (error: { code?: string }) => error.code === 'ERR_TAILRACE_INVALID_ARG',

@@ -6,7 +6,9 @@ const kForbidden = { code: -32602, message: 'Forbidden member name in params' };
 function forbidden(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Object.hasOwn(value, '__proto__')) return true;
-  const inner = Object.hasOwn(value, 'constructor') ? (value as { constructor: unknown }).constructor : undefined;
+  const inner = Object.hasOwn(value, 'constructor')
+    ? (value as { constructor: unknown }).constructor
+    : undefined;
   if (typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')) return true;
   return Object.values(value).some(forbidden);
 }
@@ -18,7 +20,8 @@ function one(value: unknown): unknown {
   const call = value as { jsonrpc?: unknown; method?: unknown; params?: unknown; id?: unknown };
   const validId = call.id === null || typeof call.id === 'string' || typeof call.id === 'number';
   const structured = !('params' in call) || (typeof call.params === 'object' && call.params !== null);
-  const valid = call.jsonrpc === '2.0' && typeof call.method === 'string' && structured && (validId || !('id' in call));
+  const valid =
+    call.jsonrpc === '2.0' && typeof call.method === 'string' && structured && (validId || !('id' in call));
   if (!valid) return refuse(invalid, validId ? call.id : null);
   let reply: unknown;
   if (!['echo', 'later', 'fails', 'own'].includes(call.method as string)) {

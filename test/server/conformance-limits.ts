@@ -1,7 +1,7 @@
 // What every server backend must do against large, slow, vanishing and never-reading clients, and when it closes.
 
-import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import { get, post, RawClient, requestOnce, until, within } from '../support/http-client';
 import { makeWithServer } from './conformance';
@@ -13,16 +13,19 @@ export function conformanceLimits(name: string, backend: Backend): void {
   const withServer = makeWithServer(backend);
 
   test('a header too large or with too many fields: 431 and close', async () => {
-    await withServer({ limits: { headerBytes: 1024, headers: 10 }, routes: { 'GET /': () => 'ok' } }, async (port) => {
-      for (const more of [`X: ${'y'.repeat(2000)}\r\n`, 'A: b\r\n'.repeat(20)]) {
-        const client = await RawClient.connect(port);
-        const reply = await client.write(get('/', more)).response();
-        assert.is(reply?.status, 431);
-        await client.closed();
-      }
-      const fits = await requestOnce(port, get('/', `X: ${'y'.repeat(500)}\r\n`));
-      assert.is(fits!.status, 200);
-    });
+    await withServer(
+      { limits: { headerBytes: 1024, headers: 10 }, routes: { 'GET /': () => 'ok' } },
+      async (port) => {
+        for (const more of [`X: ${'y'.repeat(2000)}\r\n`, 'A: b\r\n'.repeat(20)]) {
+          const client = await RawClient.connect(port);
+          const reply = await client.write(get('/', more)).response();
+          assert.is(reply?.status, 431);
+          await client.closed();
+        }
+        const fits = await requestOnce(port, get('/', `X: ${'y'.repeat(500)}\r\n`));
+        assert.is(fits!.status, 200);
+      },
+    );
   });
 
   test('a body too large: 413 and close, by length, by chunks, and before 100 Continue', async () => {
@@ -68,7 +71,10 @@ export function conformanceLimits(name: string, backend: Backend): void {
         } finally {
           clearInterval(feed);
         }
-        await until(() => server.stats().timeouts >= 2 && server.stats().connections === 0, 'both are counted and gone');
+        await until(
+          () => server.stats().timeouts >= 2 && server.stats().connections === 0,
+          'both are counted and gone',
+        );
         assert.is((await requestOnce(port, post('/', '')))!.status, 200);
       },
     );
@@ -151,23 +157,26 @@ export function conformanceLimits(name: string, backend: Backend): void {
   });
 
   test('connections above the limit are closed at once, counted, and an event', async () => {
-    await withServer({ limits: { connections: 2 }, routes: { 'GET /': () => 'ok' } }, async (port, server) => {
-      let refused = 0;
-      server.on('refused', (count: number) => {
-        refused += count;
-      });
-      const kept = [await RawClient.connect(port), await RawClient.connect(port)];
-      for (const client of kept) assert.is((await client.write(get('/')).response())!.status, 200);
-      const third = await RawClient.connect(port);
-      await third.closed();
-      assert.is(third.buffered, '');
-      await until(() => refused === 1, 'the event has come');
-      assert.is(server.stats().refused, 1);
-      kept[0]!.destroy();
-      await until(() => server.stats().connections === 1, 'a place is free');
-      assert.is((await requestOnce(port, get('/')))!.status, 200);
-      kept[1]!.destroy();
-    });
+    await withServer(
+      { limits: { connections: 2 }, routes: { 'GET /': () => 'ok' } },
+      async (port, server) => {
+        let refused = 0;
+        server.on('refused', (count: number) => {
+          refused += count;
+        });
+        const kept = [await RawClient.connect(port), await RawClient.connect(port)];
+        for (const client of kept) assert.is((await client.write(get('/')).response())!.status, 200);
+        const third = await RawClient.connect(port);
+        await third.closed();
+        assert.is(third.buffered, '');
+        await until(() => refused === 1, 'the event has come');
+        assert.is(server.stats().refused, 1);
+        kept[0]!.destroy();
+        await until(() => server.stats().connections === 1, 'a place is free');
+        assert.is((await requestOnce(port, get('/')))!.status, 200);
+        kept[1]!.destroy();
+      },
+    );
   });
 
   test('a full queue sheds with 503 and Retry-After; the rest is answered', async () => {

@@ -2,8 +2,8 @@
 // and drain are in conformance-limits.ts.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import type { ServeOptions } from '../../lib/server';
 import { type Server, serveOn } from '../../lib/server/start';
@@ -114,7 +114,11 @@ export function conformance(name: string, backend: Backend): void {
           method: 'POST',
           path: '/users/a%20b/c%2Fd',
           params: { id: 'a b', what: 'c/d' },
-          query: [['x', '1'], ['x', '2'], ['y', '']],
+          query: [
+            ['x', '1'],
+            ['x', '2'],
+            ['y', ''],
+          ],
           agent: 't',
           twice: '1, 2',
           inherited: true,
@@ -293,7 +297,10 @@ export function conformance(name: string, backend: Backend): void {
       ['POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', [400]],
       ['POST / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n', [400]],
       ['POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1x\r\n\r\na', [400]],
-      ['POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', [400]],
+      [
+        'POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        [400],
+      ],
       ['POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip\r\n\r\n', [400, 501]],
       ['POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n', [400]],
       ['POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n', [400]],
@@ -302,7 +309,10 @@ export function conformance(name: string, backend: Backend): void {
       for (const [text, statuses] of cases) {
         const client = await RawClient.connect(port);
         const reply = await client.write(text).response();
-        assert.ok(reply !== undefined && statuses.includes(reply.status), `${JSON.stringify(text)}: ${reply?.status}`);
+        assert.ok(
+          reply !== undefined && statuses.includes(reply.status),
+          `${JSON.stringify(text)}: ${reply?.status}`,
+        );
         assert.is(reply!.headers.connection, 'close', JSON.stringify(text));
         await client.closed();
         client.destroy();
@@ -408,11 +418,14 @@ export function conformance(name: string, backend: Backend): void {
   });
 
   test('IPv6', async () => {
-    await withServer({ host: '::1', routes: { 'GET /': (request) => request.remoteAddress } }, async (_port, server) => {
-      assert.is(server.address().family, 'IPv6');
-      const reply = await fetch(`http://[::1]:${server.address().port}/`);
-      assert.is(await reply.text(), '::1');
-    });
+    await withServer(
+      { host: '::1', routes: { 'GET /': (request) => request.remoteAddress } },
+      async (_port, server) => {
+        assert.is(server.address().family, 'IPv6');
+        const reply = await fetch(`http://[::1]:${server.address().port}/`);
+        assert.is(await reply.text(), '::1');
+      },
+    );
   });
 
   test.run();

@@ -8,9 +8,15 @@ import * as assert from 'uvu/assert';
 const kChild = join(__dirname, 'fixtures', 'stop.js');
 const kPatienceMs = 60_000;
 
-function run(step: string, backend: string): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
+function run(
+  step: string,
+  backend: string,
+): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [kChild, step, backend], { timeout: kPatienceMs, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [kChild, step, backend], {
+      timeout: kPatienceMs,
+      killSignal: 'SIGKILL',
+    });
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => {
@@ -25,7 +31,9 @@ function run(step: string, backend: string): Promise<{ code: number | null; sign
 
 export function stopSteps(backend: 'js' | 'native'): void {
   const test = suite(`server stop ${backend}`);
-  const steps = JSON.parse(execFileSync(process.execPath, [kChild, '--list', 'js'], { encoding: 'utf8' })) as string[];
+  const steps = JSON.parse(
+    execFileSync(process.execPath, [kChild, '--list', 'js'], { encoding: 'utf8' }),
+  ) as string[];
   for (const step of [...steps, 'workers', 'terminated workers']) {
     test(step, async () => {
       const { code, signal, out, err } = await run(step, backend);

@@ -97,7 +97,8 @@ export class RawClient {
     }
     const code = Number(status);
     const none = head || code === 204 || code === 304 || code < 200;
-    if (!none && headers['content-length'] === undefined) throw new Error(`a body without length: ${lines.join('|')}`);
+    if (!none && headers['content-length'] === undefined)
+      throw new Error(`a body without length: ${lines.join('|')}`);
     const size = none ? 0 : Number(headers['content-length']);
     if (!(await this.fill(() => this.buffered.length >= end + 4 + size, 'a body'))) {
       throw new Error('the connection ended inside a body');
@@ -118,7 +119,11 @@ export class RawClient {
 }
 
 /** One request on a connection of its own. */
-export async function requestOnce(port: number, request: string | Uint8Array, head = false): Promise<RawResponse | undefined> {
+export async function requestOnce(
+  port: number,
+  request: string | Uint8Array,
+  head = false,
+): Promise<RawResponse | undefined> {
   const client = await RawClient.connect(port);
   try {
     client.write(request);

@@ -20,7 +20,7 @@ export class JsConnection {
   running = 0;
   gone = false;
   /** A malformed request came: its status is sent once the replies before it are out; nothing follows. */
-  broken: { status: number; text: string } | undefined;
+  broken = 0;
   private idleSince: number;
   private idleBytes = 0;
   private headSince = 0;

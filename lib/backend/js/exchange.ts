@@ -2,7 +2,7 @@
 // deadline and signal, and the one place that writes a reply to node:http.
 
 import type * as http from 'node:http';
-import type { BackendRequest, RawReply } from '../contract';
+import type { BackendRequest, HealthSpec, RawReply } from '../contract';
 import type { JsConnection } from './connection';
 
 const kNoBytes = Buffer.alloc(0);
@@ -10,6 +10,20 @@ const kNoBytes = Buffer.alloc(0);
 /** A reply of the server itself: a line of plain text. */
 export function plainReply(status: number, text: string, headers: readonly string[] = []): RawReply {
   return { status, headers: ['Content-Type', 'text/plain; charset=utf-8', ...headers], body: `${text}\n` };
+}
+
+/** Health routes: answered at once, past the queue. undefined: the path is none of them. */
+export function healthReply(
+  health: HealthSpec | false,
+  method: string,
+  path: string,
+  unready: string | undefined,
+): RawReply | undefined {
+  if (health === false || (path !== health.live && path !== health.ready)) return undefined;
+  if (method !== 'GET' && method !== 'HEAD')
+    return plainReply(405, 'Method Not Allowed', ['Allow', 'GET, HEAD']);
+  if (path === health.ready && unready !== undefined) return plainReply(503, unready);
+  return plainReply(200, 'ok');
 }
 
 export function abortError(message: string): Error {

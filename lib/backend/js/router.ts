@@ -70,7 +70,8 @@ export class Router {
   match(method: string, path: string): RouteMatch {
     const params: string[] = [];
     let routes = this.plain.get(path);
-    if (routes === undefined && path.startsWith('/')) routes = find(this.root, path.slice(1).split('/'), 0, params);
+    if (routes === undefined && path.startsWith('/'))
+      routes = find(this.root, path.slice(1).split('/'), 0, params);
     if (routes === undefined) return { route: this.notFound, params: [], allow: undefined };
     const route =
       routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined) ?? routes.get('*');

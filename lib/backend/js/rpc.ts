@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { BackendCall, RpcFailure, RpcMethodSpec, RpcSpec, ServerLimits } from '../contract';
 import { RawJson, rpcFailures } from '../shared';
-import { hasForbiddenKey, mayHaveForbiddenKey, scanText, type CallText } from './rpc-text';
+import { type CallText, hasForbiddenKey, mayHaveForbiddenKey, scanText } from './rpc-text';
 
 /** The HTTP request a body came with. */
 export interface RpcExchange {

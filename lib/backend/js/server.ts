@@ -5,23 +5,16 @@
 
 import * as http from 'node:http';
 import type * as net from 'node:net';
-import type {
-  BackendServer,
-  RawReply,
-  RouteSpec,
-  ServerBackend,
-  ServerSpec,
-  ServerStats,
-} from '../contract';
+import type { BackendServer, RawReply, RouteSpec, ServerBackend, ServerSpec, ServerStats } from '../contract';
 import { JsConnection } from './connection';
-import { abortError, JsExchange, plainReply } from './exchange';
+import { abortError, healthReply, JsExchange, plainReply } from './exchange';
+import { endWith, hasBody, linger, refusedHead } from './http-end';
 import { pathOf, Router } from './router';
 import { RpcEngine } from './rpc';
 
 const kJson = ['Content-Type', 'application/json'];
 const kSweepFastestMs = 5;
 const kSweepSlowestMs = 1000;
-const kLingerMs = 1000;
 
 class JsServer implements BackendServer {
   private readonly spec: ServerSpec;
@@ -43,7 +36,8 @@ class JsServer implements BackendServer {
     const { limits, rpc } = spec;
     const routes = [...spec.routes];
     this.engine = rpc === undefined ? undefined : new RpcEngine(rpc, limits);
-    if (rpc !== undefined) routes.push({ method: 'POST', path: rpc.path, handle: (r) => this.rpc(r as JsExchange) });
+    if (rpc !== undefined)
+      routes.push({ method: 'POST', path: rpc.path, handle: (r) => this.rpc(r as JsExchange) });
     this.router = new Router(routes);
     this.count = {
       connections: 0,
@@ -78,7 +72,9 @@ class JsServer implements BackendServer {
     this.http.on('checkContinue', (req, res) => this.request(req, res, true));
     this.http.on('checkExpectation', (req, res) => this.request(req, res, false, 417));
     this.http.on('clientError', (error, socket) => this.malformed(error, socket as net.Socket));
-    this.http.on('connect', (_req, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'));
+    this.http.on('connect', (_req, socket) =>
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'),
+    );
   }
 
   listen(): Promise<void> {
@@ -186,7 +182,7 @@ class JsServer implements BackendServer {
       const late = connection.late(now, this.spec.limits);
       if (late === 'none') continue;
       if (late !== 'idle') this.count.timeouts++;
-      if (late === 'head') this.fail(connection, 408, 'Request Timeout');
+      if (late === 'head') this.fail(connection, 408);
       else if (late === 'body') this.bodyLate(connection);
       else connection.socket.destroy();
     }
@@ -194,41 +190,33 @@ class JsServer implements BackendServer {
 
   private bodyLate(connection: JsConnection): void {
     for (const exchange of connection.open) {
-      if (!exchange.complete) this.reply(exchange, plainReply(408, 'Request Timeout'), true);
+      if (!exchange.complete) this.refuseRequest(exchange, 408);
     }
   }
 
   /** Answers a request that never became one, after the replies before it, and closes. */
-  private fail(connection: JsConnection, status: number, text: string): void {
-    connection.broken ??= { status, text };
+  private fail(connection: JsConnection, status: number): void {
+    if (connection.broken === 0) connection.broken = status;
     if (connection.open.size > 0 || connection.gone || !connection.socket.writable) return;
-    const body = `${connection.broken.text}\n`;
-    connection.socket.end(
-      `HTTP/1.1 ${connection.broken.status} ${http.STATUS_CODES[connection.broken.status]}\r\n` +
-        `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
-        `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n${body}`,
-    );
-    linger(connection.socket);
+    endWith(connection.socket, connection.broken);
   }
 
   private malformed(error: Error & { code?: string }, socket: net.Socket): void {
     const connection = this.connections.get(socket);
-    if (connection === undefined || connection.broken !== undefined) return;
+    if (connection === undefined || connection.broken !== 0) return;
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
       socket.destroy();
       return;
     }
     this.count.malformed++;
-    const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-    const status = tooLarge ? 431 : 400;
-    const text = http.STATUS_CODES[status]!;
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
     // Broken inside a body: that request has its place in the order of replies already.
     const { last } = connection;
     if (last !== undefined && !last.complete && !last.replied) {
-      connection.broken = { status, text };
-      this.reply(last, plainReply(status, text), true);
+      connection.broken = status;
+      this.refuseRequest(last, status);
     } else {
-      this.fail(connection, status, text);
+      this.fail(connection, status);
     }
   }
 
@@ -236,30 +224,27 @@ class JsServer implements BackendServer {
 
   private request(req: http.IncomingMessage, res: http.ServerResponse, expects: boolean, refuse = 0): void {
     const connection = this.connections.get(req.socket);
-    if (connection === undefined || connection.broken !== undefined) return;
+    if (connection === undefined || connection.broken !== 0) return;
     const { limits } = this.spec;
-    const exchange = new JsExchange(connection, req, res, connection.firstByteAt(Date.now()) + limits.requestMs);
+    const exchange = new JsExchange(
+      connection,
+      req,
+      res,
+      connection.firstByteAt(Date.now()) + limits.requestMs,
+    );
     connection.begin(exchange);
     exchange.onSent(() => this.sent(exchange));
     this.count.requests++;
     this.count.inFlight++;
-    const transfer = req.headers['transfer-encoding'];
-    const length = req.headers['content-length'];
-    let status = refuse;
-    if (req.httpVersionMajor !== 1) status = 505;
-    else if (req.httpVersionMinor >= 1 && req.headers.host === undefined) status = 400;
-    else if (transfer !== undefined && (length !== undefined || req.httpVersionMinor === 0)) status = 400;
-    else if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') status = 501;
-    else if (req.rawHeaders.length > 2 * limits.headers) status = 431;
-    else if (length !== undefined && Number(length) > limits.bodyBytes) status = 413;
+    const status = refuse || refusedHead(req, limits);
     if (status !== 0) {
       this.count.malformed++;
-      this.reply(exchange, plainReply(status, http.STATUS_CODES[status]!), true);
+      this.refuseRequest(exchange, status);
       return;
     }
-    const hasBody = transfer !== undefined || (length !== undefined && Number(length) > 0);
+    const withBody = hasBody(req);
     const path = pathOf(exchange.target);
-    const own = this.ownReply(exchange.method, path);
+    const own = healthReply(this.spec.health, exchange.method, path, this.unready());
     const match = own === undefined ? this.router.match(exchange.method, path) : undefined;
     let early = own;
     if (match !== undefined && match.route === undefined) {
@@ -269,15 +254,15 @@ class JsServer implements BackendServer {
           : plainReply(405, 'Method Not Allowed', ['Allow', match.allow]);
     }
     if (early !== undefined) {
-      exchange.complete = !hasBody;
+      exchange.complete = !withBody;
       // A client that waits for 100 Continue does not send its body: nothing of it can follow.
       this.reply(exchange, early, expects);
-      if (hasBody && !expects) this.swallow(exchange);
+      if (withBody && !expects) this.swallow(exchange);
       return;
     }
     exchange.params = match!.params;
     if (expects) exchange.sendContinue();
-    if (!hasBody) {
+    if (!withBody) {
       req.resume();
       this.whole(exchange, match!.route!);
       return;
@@ -291,7 +276,7 @@ class JsServer implements BackendServer {
         return;
       }
       this.count.malformed++;
-      this.reply(exchange, plainReply(413, 'Payload Too Large'), true);
+      this.refuseRequest(exchange, 413);
     });
     req.on('end', () => {
       if (!exchange.replied) this.whole(exchange, match!.route!);
@@ -312,20 +297,11 @@ class JsServer implements BackendServer {
     exchange.incoming.on('error', ignore);
   }
 
-  /** Health routes: answered at once, past the queue. */
-  private ownReply(method: string, path: string): RawReply | undefined {
-    const { health } = this.spec;
-    if (health === false || (path !== health.live && path !== health.ready)) return undefined;
-    if (method !== 'GET' && method !== 'HEAD') {
-      return plainReply(405, 'Method Not Allowed', ['Allow', 'GET, HEAD']);
-    }
-    if (path === health.ready) {
-      if (this.draining) return plainReply(503, 'draining');
-      if (this.queue.length >= this.spec.limits.queue || Date.now() < this.sheddingUntil) {
-        return plainReply(503, 'overloaded');
-      }
-    }
-    return plainReply(200, 'ok');
+  /** Why no further work should be sent here; undefined: it may. */
+  private unready(): string | undefined {
+    if (this.draining) return 'draining';
+    const shedding = this.queue.length >= this.spec.limits.queue || Date.now() < this.sheddingUntil;
+    return shedding ? 'overloaded' : undefined;
   }
 
   private whole(exchange: JsExchange, route: RouteSpec): void {
@@ -398,6 +374,10 @@ class JsServer implements BackendServer {
     return answer instanceof Promise ? answer.then(rpcReply) : rpcReply(answer);
   }
 
+  private refuseRequest(exchange: JsExchange, status: number): void {
+    this.reply(exchange, plainReply(status, http.STATUS_CODES[status]!), true);
+  }
+
   private reply(exchange: JsExchange, reply: RawReply, close: boolean): void {
     const { connection } = exchange;
     const last = connection.last === exchange;
@@ -413,7 +393,7 @@ class JsServer implements BackendServer {
     this.count.inFlight--;
     connection.end(exchange, Date.now());
     if (connection.gone || connection.open.size > 0) return;
-    if (connection.broken !== undefined) this.fail(connection, 0, '');
+    if (connection.broken !== 0) this.fail(connection, connection.broken);
     else if (this.draining) connection.socket.destroySoon();
   }
 }
@@ -424,17 +404,6 @@ function rpcReply(text: string | undefined): RawReply {
 }
 
 function ignore(): void {}
-
-/**
- * Ends a connection whose peer may still be sending: closing it with bytes unread would reset it, and the peer
- * might lose the reply that says why. What comes is dropped until the peer ends, for a second at most.
- */
-function linger(socket: net.Socket): void {
-  if (!socket.writableEnded) socket.end();
-  socket.once('end', () => socket.destroy());
-  socket.resume();
-  setTimeout(() => socket.destroy(), kLingerMs).unref();
-}
 
 export function create(): ServerBackend {
   return {
