@@ -190,8 +190,19 @@ const mutated = fc
     }, bytes),
   );
 
-/** All backends against V8 and the reference, by parse, range, document and validate. */
+/** Before and behind a text: short texts are V8's work on every backend, and these make it a long one. */
+const kBefore = Buffer.alloc(1100, ' ');
+const kBehind = Buffer.alloc(1100, '\n');
+
 function check(input: string | Buffer): void {
+  checkOne(input);
+  if (typeof input === 'string') return;
+  checkOne(Buffer.concat([kBefore, input]));
+  checkOne(Buffer.concat([Buffer.from(`["${'x'.repeat(1031)}",`), input, Buffer.from(']')]));
+}
+
+/** All backends against V8 and the reference, by parse, range, document and validate. */
+function checkOne(input: string | Buffer): void {
   const text = typeof input === 'string' ? input : input.toString('utf8');
   const expected = outcome(() => JSON.parse(text));
   const offset =
@@ -275,6 +286,12 @@ const options: fc.Arbitrary<JsonParseOptions> = fc.record({
 
 /** Without a reference for every option: the backends must agree, and plain options must not change a value. */
 function agree([input, chosen]: [Buffer, JsonParseOptions]): void {
+  agreeOn(input, chosen);
+  agreeOn(Buffer.concat([kBefore, input]), chosen);
+  agreeOn(Buffer.concat([input, kBehind]), chosen);
+}
+
+function agreeOn(input: Buffer, chosen: JsonParseOptions): void {
   const results = backends.flatMap(([name, json]) => [
     [`${name}: parse`, outcome(() => json.parse(input, chosen))] as const,
     [

@@ -1,59 +1,10 @@
-// The JSON part of the fallback: JSON.parse and JSON.stringify for values, an own scanner for the rest.
+// The JSON part of the fallback: all of it is shared code, because the native backend needs the same functions where V8
+// is the faster parser.
 
-import { randomUUID } from 'node:crypto';
-import { types } from 'node:util';
-import { type JsonBackend, type JsonParseOptions, JsonType } from '../../contract';
+import type { JsonBackend, JsonParseOptions } from '../../contract';
 import { openDocument } from '../../json/document';
-import { locateFailure, parseBytes, parseString, scanned } from '../../json/parse';
-import { utf8Of } from '../../json/source';
-
-function minify(input: string | Uint8Array): Buffer {
-  const { source, tape } = scanned(input, 0, input.length, undefined);
-  const { units, end } = source;
-  // Every token of the tape keeps its text; between tokens only structure is kept.
-  const out = typeof input === 'string' ? new Uint16Array(end) : Buffer.allocUnsafe(end);
-  let to = 0;
-  let from = 0;
-  const copyStructure = (stop: number) => {
-    for (; from < stop; from++) {
-      const c = units[from] as number;
-      if (c > 0x20) out[to++] = c;
-    }
-  };
-  for (let node = 0; node < tape.nodes; node++) {
-    const type = tape.type(node);
-    if (type === JsonType.array || type === JsonType.object) continue;
-    copyStructure(tape.start(node));
-    const stop = tape.end(node);
-    if (stop - from > 64) {
-      out.set(units.subarray(from, stop) as Uint8Array, to);
-      to += stop - from;
-      from = stop;
-    } else {
-      while (from < stop) out[to++] = units[from++] as number;
-    }
-  }
-  copyStructure(end);
-  if (out instanceof Buffer) return Buffer.from(out.subarray(0, to));
-  return utf8Of(Buffer.from(out.buffer, 0, to * 2).toString('utf16le'));
-}
-
-/**
- * JSON.stringify cannot write a bigint, so each becomes a string marked with a name drawn at random for this call,
- * which no string of the value can contain but by guessing 122 bits; the marks are then taken off.
- */
-function stringifyIntegers(value: unknown): string | undefined {
-  const mark = randomUUID();
-  let marked = false;
-  const text = JSON.stringify(value, (_key, item) => {
-    // JSON.stringify unwraps a BigInt object only after this has seen it.
-    const bigint = typeof item === 'object' && types.isBigIntObject(item) ? item.valueOf() : item;
-    if (typeof bigint !== 'bigint') return item;
-    marked = true;
-    return `${mark}${bigint}`;
-  });
-  return marked ? text.replace(new RegExp(`"${mark}(-?[0-9]+)"`, 'g'), '$1') : text;
-}
+import { locateFailure, parseBytes, parseString } from '../../json/parse';
+import { encode, minify } from '../../json/text';
 
 const json: JsonBackend = {
   parse(input: string | Uint8Array, options: JsonParseOptions | undefined): unknown {
@@ -67,10 +18,7 @@ const json: JsonBackend = {
   },
   minify,
   open: openDocument,
-  encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
-    const text: string | undefined = bigintAsInteger ? stringifyIntegers(value) : JSON.stringify(value);
-    return text === undefined ? undefined : Buffer.from(text, 'utf8');
-  },
+  encode,
 };
 
 export function create(): JsonBackend {

@@ -1,0 +1,129 @@
+// All kernels, both tapes and the slow scanner on texts made from a seed: valid ones, and the same with bytes
+// changed, cut and doubled, at every place relative to a block's and a piece's edge.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "tape_text.h"
+
+using namespace tailrace::json;
+
+namespace {
+
+class Maker {
+ public:
+  explicit Maker(uint64_t seed) : random_(seed) {}
+  uint64_t below(uint64_t n) { return random_() % n; }
+
+  std::string value(int depth) {
+    switch (below(depth > 0 ? 9 : 6)) {
+      case 0: return number();
+      case 1: return string();
+      case 2: return below(2) ? "true" : "false";
+      case 3: return "null";
+      case 4: return std::to_string(static_cast<int64_t>(random_() >> below(63)));
+      case 5: return string();
+      case 6: return list(depth, false);
+      default: return list(depth, true);
+    }
+  }
+
+ private:
+  std::string space() { return std::string(below(8) == 0 ? below(70) : 0, " \n\t\r"[below(4)]); }
+  std::string number() {
+    std::string n = below(2) ? "-" : "";
+    n += std::to_string(below(1000));
+    if (below(2)) n += "." + std::to_string(below(1'000'000'000));
+    if (below(3) == 0) n += (below(2) ? "e-" : "E+") + std::to_string(below(400));
+    return n;
+  }
+  std::string string() {
+    static const char* const kPieces[] = {"a", "key", "é", "日", "😀", "\\n", "\\\\", "\\\"", "\\u00e9", "\\ud83d\\ude00",
+                                          "\\ud800", "the quick brown fox jumps over it", "/", "{}[]:,", "\\u0000"};
+    std::string s = "\"";
+    for (uint64_t i = below(6); i > 0; i--) s += kPieces[below(15)];
+    if (below(20) == 0) s += std::string(below(200), 'x');
+    return s + "\"";
+  }
+  std::string list(int depth, bool object) {
+    std::string s = object ? "{" : "[";
+    uint64_t n = below(8);
+    for (uint64_t i = 0; i < n; i++) {
+      if (i) s += "," + space();
+      if (object) s += (below(4) ? "\"k" + std::to_string(below(5)) + "\"" : string()) + space() + ":" + space();
+      s += value(depth - 1);
+    }
+    return s + space() + (object ? "}" : "]");
+  }
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace
+
+TEST_CASE("valid and broken texts: every reader and every kernel agree") {
+  test::Everything everything;
+  for (uint64_t seed = 1; seed <= 3000; seed++) {
+    Maker maker(seed);
+    std::string text = "[" + maker.value(5) + "," + maker.value(4) + "]";
+    everything.small_chunks = seed % 3 == 0;
+    everything.rounds = seed % 5 == 0 ? 15 : 1;
+    CAPTURE(seed);
+    CAPTURE(text);
+    REQUIRE(everything.compare(text.data(), text.size()) == "");
+    for (int i = 0; i < 4; i++) {
+      std::string broken = text;
+      size_t at = maker.below(broken.size());
+      switch (maker.below(4)) {
+        case 0: broken[at] = static_cast<char>(maker.below(256)); break;
+        case 1: broken.erase(at, 1 + maker.below(3)); break;
+        case 2: broken.insert(at, 1, "\"\\{}[]:,0-e. \n\x01\xff"[maker.below(16)]); break;
+        default: broken.resize(at);
+      }
+      CAPTURE(broken);
+      REQUIRE(everything.compare(broken.data(), broken.size()) == "");
+    }
+  }
+}
+
+TEST_CASE("tokens at the edges of blocks and pieces") {
+  test::Everything everything;
+  const std::string texts[] = {"[\"\\\\\\\"\",1.5e3,true,{\"k\":\"日本\"}]", "{\"a\\u0041b\":[-0,null,\"\"]}"};
+  for (const std::string& text : texts) {
+    for (size_t before : {size_t{0}, size_t{60}, kPieceBytes - 70, 2 * kPieceBytes - 40}) {
+      for (size_t pad = before; pad < before + 70; pad++) {
+        std::string padded = "[\"" + std::string(pad, 'x') + "\"," + text + "]";
+        CAPTURE(pad);
+        REQUIRE(everything.compare(padded.data(), padded.size()) == "");
+        std::string spaced = std::string(pad, ' ') + text;
+        REQUIRE(everything.compare(spaced.data(), spaced.size()) == "");
+        spaced = text + std::string(pad, '\n');
+        REQUIRE(everything.compare(spaced.data(), spaced.size()) == "");
+        std::string slashes = "[\"" + std::string(pad, '\\') + "\"]";
+        REQUIRE(everything.compare(slashes.data(), slashes.size()) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("UTF-8: every two bytes, and every cut of longer sequences, inside a string") {
+  test::Everything everything;
+  for (int a = 0x80; a < 0x100; a++) {
+    for (int b = 0x70; b < 0x100; b += 3) {
+      for (const char* tail : {"", "\x80", "\x80\x80", "\xbf\xbf"}) {
+        std::string text = "[\"" + std::string(1, static_cast<char>(a)) + static_cast<char>(b) + tail + "\"]";
+        CAPTURE(a);
+        CAPTURE(b);
+        REQUIRE(everything.compare(text.data(), text.size()) == "");
+      }
+    }
+  }
+  for (size_t pad = 50; pad < 66; pad++) {
+    for (size_t cut = 1; cut <= 4; cut++) {
+      std::string text = "[\"" + std::string(pad, 'x') + std::string("\xf0\x9f\x98\x80").substr(0, cut) + "\"]";
+      REQUIRE(everything.compare(text.data(), text.size()) == "");
+      text.resize(text.size() - 2);
+      REQUIRE(everything.compare(text.data(), text.size()) == "");
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// The shape trie: constructors come after enough sightings, and hostile texts fill neither memory nor time.
+#include "json/shapes.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "tape_text.h"
+
+using namespace tailrace;
+using namespace tailrace::json;
+
+namespace {
+
+struct Reader {
+  memory::Cache cache;
+  ValueTape tape{cache};
+  std::vector<int32_t> words;
+  std::vector<double> doubles = std::vector<double>(1 << 20);
+
+  std::string read(const std::string& text) {
+    words.assign(ValueTape::words_for(text.size()), 0);
+    tape.words = words.data();
+    tape.doubles = doubles.data();
+    tape.double_capacity = doubles.size();
+    std::unique_ptr<Stage1> stage1(new Stage1);
+    stage1->begin(text.data(), text.size());
+    REQUIRE(kernel().write_values(*stage1, tape) == TapeStatus::ok);
+    return test::TapeReader(tape).read();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a shape seen often enough gets a number, at its place of the document") {
+  Reader r;
+  const std::string text = R"([{"id":1,"name":"x"}])";
+  for (uint32_t i = 0; i < Shapes::kShapeAfter; i++) {
+    r.read(text);
+    CHECK(r.tape.shapes.shape_count() == 0);
+    CHECK((r.tape.words[1] & 7) == kNode);
+  }
+  r.read(text);
+  CHECK(r.tape.shapes.shape_count() == 1);
+  CHECK((r.tape.words[1] & 7) == kObject);
+  CHECK(r.read(text) == "[{\"id\":0x1p+0,\"name\":\"x\",},]");
+}
+
+TEST_CASE("a key twice never becomes a shape; __proto__ and constructor set their flags") {
+  Reader r;
+  for (int i = 0; i < 40; i++) r.read(R"([{"a":1,"b":2,"\u0061":3}])");
+  CHECK(r.tape.shapes.shape_count() == 0);
+  CHECK((r.tape.flags & kSawDuplicate) != 0);
+  r.read(R"([{"x":{"__proto__":1}}])");
+  CHECK((r.tape.flags & kSawProto) != 0);
+  r.read(R"([{"constructor":1}])");
+  CHECK((r.tape.flags & kSawConstructor) != 0);
+  r.read(R"([{"x":1}])");
+  CHECK((r.tape.flags & (kSawProto | kSawConstructor | kSawDuplicate)) == 0);
+}
+
+TEST_CASE("maps: keys that never come again stay out of the trie") {
+  Reader r;
+  std::string text = "{";
+  for (int i = 0; i < 5000; i++) text += "\"key" + std::to_string(i) + "\":{\"v\":" + std::to_string(i) + "},";
+  text.back() = '}';
+  std::string out = r.read(text);
+  CHECK(out.find("\"key4999\":{\"v\":") != std::string::npos);
+  CHECK(r.tape.shapes.node_count() < 200);
+}
+
+TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {
+  Reader r;
+  uint32_t generation = 0;
+  for (int round = 0; round < 60; round++) {
+    std::string text = "[";
+    for (int i = 0; i < 1000; i++) {
+      std::string name = std::to_string(round * 1000 + i);
+      text += "{\"a" + name.substr(0, 2) + "\":{\"b" + name + "\":[{\"c\":1,\"" + name + "\":2}]}},";
+    }
+    text.back() = ']';
+    std::string out = r.read(text);
+    CHECK(out.find(" ") == std::string::npos);  // no complaint of the reader
+    CHECK(r.tape.shapes.node_count() <= Shapes::kMaxNodes);
+    generation = r.tape.shapes.generation();
+  }
+  CHECK(generation >= 1);
+}
+
+TEST_CASE("room: doubles that do not fit are asked for, not written") {
+  Reader r;
+  r.read("[[1]]");
+  const std::string text = "[1.5,2.5,3.5,4.5]";
+  r.tape.double_capacity = 3;
+  std::unique_ptr<Stage1> stage1(new Stage1);
+  stage1->begin(text.data(), text.size());
+  r.words.assign(ValueTape::words_for(text.size()), 0);
+  r.tape.words = r.words.data();
+  CHECK(kernel().write_values(*stage1, r.tape) == TapeStatus::need_doubles);
+}
