@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as fc from 'fast-check';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import { type Call, type CallContext, RpcError, type RpcServeOptions } from '../../lib/rpc';
@@ -20,7 +20,7 @@ const request = (method: string, params?: unknown, id: unknown = 1) =>
 const errorOf = (reply: string) =>
   (JSON.parse(reply) as { error: { code: number; message: string; data?: unknown } }).error;
 
-export function conformanceMethods(name: string, backend: Backend): void {
+export function conformanceMethods(name: string, backend: Backend): Test {
   const test = suite(`rpc methods ${name}`);
   const withRpc = makeWithRpc(backend);
 
@@ -390,5 +390,5 @@ export function conformanceMethods(name: string, backend: Backend): void {
     });
   });
 
-  test.run();
+  return test;
 }

@@ -2,7 +2,7 @@
 // async scopes. Method options, middleware and modules are in conformance-methods.ts.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import { RpcError, type RpcServeOptions } from '../../lib/rpc';
@@ -58,7 +58,7 @@ function same(got: string, wanted: string, what: string): void {
   assert.equal(got === '' ? '' : JSON.parse(got), wanted === '' ? '' : JSON.parse(wanted), what);
 }
 
-export function conformance(name: string, backend: Backend): void {
+export function conformance(name: string, backend: Backend): Test {
   const test = suite(`rpc ${name}`);
   const withRpc = makeWithRpc(backend);
 
@@ -484,5 +484,5 @@ export function conformance(name: string, backend: Backend): void {
     });
   });
 
-  test.run();
+  return test;
 }

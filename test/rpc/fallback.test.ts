@@ -1,6 +1,8 @@
 import { jsBackend } from '../../lib/backend/select';
+import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 import { conformanceMethods } from './conformance-methods';
 
-conformance('fallback', jsBackend());
-conformanceMethods('fallback', jsBackend());
+onFallback();
+conformance('fallback', jsBackend()).run();
+conformanceMethods('fallback', jsBackend()).run();

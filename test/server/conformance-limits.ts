@@ -1,6 +1,6 @@
 // What every server backend must do against large, slow, vanishing and never-reading clients, and when it closes.
 
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import { get, post, RawClient, requestOnce, until, within } from '../support/http-client';
@@ -8,7 +8,7 @@ import { makeWithServer } from './conformance';
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-export function conformanceLimits(name: string, backend: Backend): void {
+export function conformanceLimits(name: string, backend: Backend): Test {
   const test = suite(`server limits ${name}`);
   const withServer = makeWithServer(backend);
 
@@ -280,5 +280,5 @@ export function conformanceLimits(name: string, backend: Backend): void {
     });
   });
 
-  test.run();
+  return test;
 }

@@ -2,7 +2,7 @@
 // and drain are in conformance-limits.ts.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import type { ServeOptions } from '../../lib/server';
@@ -27,7 +27,7 @@ export function makeWithServer(backend: Backend): WithServer {
   };
 }
 
-export function conformance(name: string, backend: Backend): void {
+export function conformance(name: string, backend: Backend): Test {
   const test = suite(`server ${name}`);
   const withServer = makeWithServer(backend);
 
@@ -428,5 +428,5 @@ export function conformance(name: string, backend: Backend): void {
     );
   });
 
-  test.run();
+  return test;
 }

@@ -1,6 +1,8 @@
 import { jsBackend } from '../../lib/backend/select';
+import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 import { conformanceLimits } from './conformance-limits';
 
-conformance('fallback', jsBackend());
-conformanceLimits('fallback', jsBackend());
+onFallback();
+conformance('fallback', jsBackend()).run();
+conformanceLimits('fallback', jsBackend()).run();

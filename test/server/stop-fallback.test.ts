@@ -1,3 +1,4 @@
+// @timeout 180
 import { stopSteps } from './stop-steps';
 
-stopSteps('js');
+stopSteps('js').run();

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const kChild = join(__dirname, 'fixtures', 'stop.js');
@@ -29,7 +29,7 @@ function run(
   });
 }
 
-export function stopSteps(backend: 'js' | 'native'): void {
+export function stopSteps(backend: 'js' | 'native'): Test {
   const test = suite(`server stop ${backend}`);
   const steps = JSON.parse(
     execFileSync(process.execPath, [kChild, '--list', 'js'], { encoding: 'utf8' }),
@@ -43,5 +43,5 @@ export function stopSteps(backend: 'js' | 'native'): void {
       assert.match(out, /done/);
     });
   }
-  test.run();
+  return test;
 }
