@@ -58,6 +58,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
     } else {
       isolate_->p().kick();
     }
+    wake_for_pending();
   }
   sched::IsolateM& isolate() noexcept override { return *isolate_; }
   void ref() noexcept override {
@@ -101,7 +102,13 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
     }
     bool posted = false;
     for (Client* client = clients_; client; client = client->next_client) posted |= client->on_loop();
-    if (posted) deliver();
+    if (posted) return deliver();
+    wake_for_pending();
+  }
+  void wake_for_pending() noexcept {
+    for (Client* client = clients_; client; client = client->next_client) {
+      if (client->pending()) return wake();
+    }
   }
 
   static void on_env_end(napi_async_cleanup_hook_handle, void* arg) { static_cast<Host*>(arg)->end(); }

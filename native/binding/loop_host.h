@@ -23,6 +23,8 @@ class LoopHost {
      * put into the P's inbox (post_quiet): it is turned once more when all clients have been called.
      */
     virtual bool on_loop() noexcept = 0;
+    /** JS has work that was queued since, by a turn that no on_loop follows: the loop comes back for it. */
+    virtual bool pending() const noexcept = 0;
     /**
      * The environment ends and JS must not be entered any more. The P is held, for the last time: close
      * sockets, cancel timers, free records. Called at most once.

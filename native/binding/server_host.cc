@@ -76,13 +76,15 @@ bool ServerHost::on_loop() noexcept {
     }
     server = next;
   }
-  bool pending = false;
-  for (JsServer* server = servers_; server; server = server->next) {
-    server->server->visited();
-    pending |= server->drain.pending();
-  }
-  if (pending) loop_.wake();  // after other callbacks of the loop had their turn
+  for (JsServer* server = servers_; server; server = server->next) server->server->visited();
   return settled;
+}
+
+bool ServerHost::pending() const noexcept {
+  for (JsServer* server = servers_; server; server = server->next) {
+    if (server->drain.pending()) return true;
+  }
+  return false;
 }
 
 void ServerHost::enter(JsServer& server) noexcept {

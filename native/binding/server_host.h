@@ -62,6 +62,7 @@ class ServerHost final : public LoopHost::Client {
   static ServerHost* of(Napi::Env env);
 
   bool on_loop() noexcept override;
+  bool pending() const noexcept override;
   void on_teardown() noexcept override;
 
   void add(JsServer& server) noexcept;

@@ -117,7 +117,6 @@ Connection::Step Connection::step(sched::P& p, ServerLocal& local, char* data, s
   if (request.chunked) return begin_chunks(p, local, data, size, head.consumed, request, progress);
   const size_t whole = head.consumed + request.content_length;
   if (size < whole) {
-    seen_ = static_cast<uint32_t>(head.consumed);
     need_ = static_cast<uint32_t>(whole);
     flags_ |= kHeadDone;
     progress->want = whole;
