@@ -1,0 +1,38 @@
+// tailrace/memory: Buffers that cost the garbage collector nothing.
+//
+//   const memory = slab({ limit: 64 << 20 });
+//   const buffer = memory.allocUnsafe(16384);
+//   …
+//   memory.free(buffer);
+//
+// A slab belongs to its thread. Its Buffers share ArrayBuffers that cannot be transferred; structuredClone and
+// postMessage of one copy the whole ArrayBuffer it stands in, neighbours included: send a copy (Buffer.from) instead.
+
+import { backend } from '../backend/select';
+import { InvalidArgument } from '../errors';
+import { Slab } from './slab';
+
+export { SlabError } from './errors';
+export type { SlabLease, SlabScope } from './scope';
+export type { SizeStats } from './size-heap';
+export type { Slab, SlabStats } from './slab';
+
+export interface SlabOptions {
+  /** Most bytes of ArrayBuffers it may hold; default: no limit. Reaching it throws LimitError. */
+  limit?: number | undefined;
+  /** Finds double frees, writes after free and behind the end, with the line that allocated. Slow. Default false. */
+  guard?: boolean | undefined;
+}
+
+/** Makes a slab. Throws InvalidArgument. */
+export function slab(options: SlabOptions = {}): Slab {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgument('options', 'an object', options);
+  }
+  const { limit = Infinity, guard = false } = options;
+  if (typeof limit !== 'number' || !(limit > 0) || (limit !== Infinity && !Number.isSafeInteger(limit))) {
+    throw new InvalidArgument('limit', 'a positive integer of bytes', limit);
+  }
+  if (typeof guard !== 'boolean') throw new InvalidArgument('guard', 'true or false', guard);
+  return new Slab(backend().memory, limit, guard);
+}

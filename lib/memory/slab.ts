@@ -1,0 +1,256 @@
+// The slab: Buffers whose memory is used again, without the garbage collector.
+//
+// An allocation pops a block's number and hands out the view that the block had last time, when the length is the same;
+// a free pushes the number. Nothing is allocated in between and no native code is called. The price is that a view
+// may be used by a stale holder after somebody else got it: guard: true finds that (guard.ts).
+
+import { constants } from 'node:buffer';
+import type { MemoryBackend } from '../backend/contract';
+import { InvalidArgument, LimitError } from '../errors';
+import { type Arena, kFree, kLive, kWatched, Mark } from './arena';
+import { SlabError, slabCodes } from './errors';
+import { Guard } from './guard';
+import { runScope, SlabLease, type SlabScope } from './scope';
+import { kMaxPooledBytes, kSizeClasses, sizeClassOf, sizeOfClass } from './size-classes';
+import { kArenaBlocks, kArenaShift, SizeHeap, type SizeStats } from './size-heap';
+
+/** Zeroed by a loop up to here, by fill() above. */
+const kLoopBytes = 512;
+
+export interface SlabStats {
+  /** Bytes of ArrayBuffers held. */
+  reserved: number;
+  /** The same without the pages that purge() gave back and that are not in use again. */
+  committed: number;
+  /** Bytes handed out, counted by the size of their blocks. */
+  inUse: number;
+  /** Buffers ever handed out, and handed back. */
+  allocations: number;
+  frees: number;
+  /** The sizes in use, ascending; buffers above a mebibyte are listed one by one. */
+  classes: SizeStats[];
+  /** The share of `committed` that is not in use: 0 to 1. */
+  fragmentation: number;
+}
+
+/** Hears that a buffer it watches is freed. */
+export interface Watcher {
+  freed(buffer: Buffer): void;
+}
+
+/** All Buffers of one slab belong to the thread that made it. */
+export class Slab {
+  readonly #backend: MemoryBackend;
+  readonly #limit: number;
+  readonly #guard: Guard | undefined;
+  readonly #heaps: SizeHeap[] = [];
+  /** Heaps of one block each, for what is too large to share. */
+  readonly #large = new Set<SizeHeap>();
+  readonly #watchers = new Map<Buffer, Watcher>();
+  #reserved = 0;
+  #allocations = 0;
+  #frees = 0;
+
+  /** @internal Use slab(): it validates. */
+  constructor(backend: MemoryBackend, limit: number, guard: boolean) {
+    this.#backend = backend;
+    this.#limit = limit;
+    this.#guard = guard ? new Guard() : undefined;
+    for (let i = 0; i < kSizeClasses; i++) this.#heaps.push(new SizeHeap(this, sizeOfClass(i)));
+  }
+
+  /**
+   * A Buffer of `size` bytes, all zero. Free it with free(); one that is dropped is lost to the slab until the slab
+   * itself is dropped. Throws InvalidArgument, and LimitError when the limit or the system has no more.
+   */
+  alloc(size: number): Buffer {
+    const buffer = this.allocUnsafe(size);
+    // The loop writes whole words: there is room for that in a block, but not before a guard's canary.
+    if (size > kLoopBytes || this.#guard !== undefined) {
+      buffer.fill(0);
+      return buffer;
+    }
+    const arena = Mark.arenaOf(buffer) as Arena;
+    const words = arena.words;
+    const from = (Mark.blockOf(buffer) * arena.blockBytes) >> 3;
+    const to = from + ((size + 7) >> 3);
+    for (let i = from; i < to; i++) words[i] = 0;
+    return buffer;
+  }
+
+  /** The same with whatever bytes the last user left: of this slab only. */
+  allocUnsafe(size: number): Buffer {
+    if (typeof size !== 'number' || !(size >= 0 && size <= kMaxPooledBytes) || size !== (size | 0)) {
+      return this.#allocSlow(size);
+    }
+    if (this.#guard !== undefined) return this.#allocSlow(size);
+    const heap = this.#heaps[sizeClassOf(size)] as SizeHeap;
+    if (heap.count === 0) this.#refill(heap);
+    const number = heap.free[--heap.count] as number;
+    const arena = heap.arenas[number >> kArenaShift] as Arena;
+    const block = number & (kArenaBlocks - 1);
+    arena.state[block] = kLive;
+    this.#allocations++;
+    const view = arena.views[block];
+    return view !== undefined && view.length === size ? view : arena.view(block, size);
+  }
+
+  /**
+   * Takes a Buffer back. Only the very object that alloc gave: not a part of it, not another slab's. Throws SlabError
+   * (ERR_TAILRACE_FOREIGN_BUFFER, ERR_TAILRACE_DOUBLE_FREE) and changes nothing then.
+   */
+  free(buffer: Buffer): void {
+    const arena = typeof buffer === 'object' && buffer !== null ? Mark.arenaOf(buffer) : undefined;
+    if (arena === undefined) throw foreign(buffer);
+    const block = Mark.blockOf(buffer);
+    const heap = arena.heap;
+    if (arena.views[block] !== buffer || arena.state[block] !== kLive || heap.owner !== this) {
+      this.#freeSlow(buffer, arena);
+      return;
+    }
+    arena.state[block] = kFree;
+    heap.free[heap.count++] = arena.base + block;
+    this.#frees++;
+  }
+
+  /** A Buffer (recycled bytes) with its own release(), which may be called again without effect. */
+  lease(size: number): SlabLease {
+    const buffer = this.allocUnsafe(size);
+    const lease = new SlabLease(this, buffer);
+    this.watch(buffer, lease);
+    return lease;
+  }
+
+  /**
+   * Runs `run` with a slab of its own face; whatever that allocated and did not free is freed when `run` returns, throws
+   * or its promise settles. Gives what `run` gives.
+   */
+  scope<T>(run: (scope: SlabScope) => T): T {
+    if (typeof run !== 'function') throw new InvalidArgument('run', 'a function', run);
+    return runScope(this, run);
+  }
+
+  stats(): SlabStats {
+    const classes: SizeStats[] = [];
+    let inUse = 0;
+    let resting = 0;
+    const large = [...this.#large].sort((a, b) => a.blockBytes - b.blockBytes);
+    for (const heap of [...this.#heaps, ...large]) {
+      const stats = heap.stats();
+      if (stats.arenas === 0) continue;
+      classes.push(stats);
+      inUse += stats.inUse * stats.size;
+      resting += heap.restingBytes();
+    }
+    const committed = this.#reserved - resting;
+    return {
+      reserved: this.#reserved,
+      committed,
+      inUse,
+      allocations: this.#allocations,
+      frees: this.#frees,
+      classes,
+      fragmentation: committed === 0 ? 0 : 1 - inUse / committed,
+    };
+  }
+
+  /**
+   * Gives back what is free: arenas without a buffer in use are forgotten, and on the native backend the pages of
+   * free blocks elsewhere go to the system. Returns the bytes.
+   */
+  purge(): number {
+    let bytes = 0;
+    for (const heap of this.#heaps) {
+      if (heap.arenas.length === 0) continue;
+      const [dropped, givenBack] = heap.purge(this.#backend, this.#guard !== undefined);
+      this.#reserved -= dropped;
+      bytes += dropped + givenBack;
+    }
+    return bytes;
+  }
+
+  /** @internal Makes `watcher` hear of the end of a buffer just allocated. */
+  watch(buffer: Buffer, watcher: Watcher): void {
+    const arena = Mark.arenaOf(buffer) as Arena;
+    arena.state[Mark.blockOf(buffer)] = kWatched;
+    this.#watchers.set(buffer, watcher);
+  }
+
+  #refill(heap: SizeHeap): void {
+    const bytes = heap.nextArenaBytes();
+    if (this.#reserved + bytes > this.#limit) {
+      this.purge();
+      if (heap.count > 0) return;
+      if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
+        throw new LimitError(`the slab's limit of ${this.#limit} bytes is reached`);
+      }
+    }
+    this.#reserved += heap.refill(this.#backend);
+  }
+
+  #allocSlow(size: number): Buffer {
+    if (
+      typeof size !== 'number' ||
+      !Number.isInteger(size) ||
+      size < 0 ||
+      size > constants.MAX_LENGTH - 65536
+    ) {
+      throw new InvalidArgument('size', `an integer from 0 to ${constants.MAX_LENGTH - 65536}`, size);
+    }
+    const extra = this.#guard === undefined ? 0 : Guard.extraBytes;
+    const pooled = size + extra <= kMaxPooledBytes;
+    // Whole system pages for the large ones, so that all of it can be given back.
+    const heap = pooled
+      ? (this.#heaps[sizeClassOf(size + extra)] as SizeHeap)
+      : new SizeHeap(this, Math.ceil((size + extra) / 4096) * 4096);
+    if (heap.count === 0) this.#refill(heap);
+    if (!pooled) this.#large.add(heap);
+    const number = heap.free[heap.count - 1] as number;
+    const arena = heap.arenas[number >> kArenaShift] as Arena;
+    const block = number & (kArenaBlocks - 1);
+    this.#guard?.checkFree(arena, block); // throws before anything has changed
+    heap.count--;
+    this.#allocations++;
+    const view = arena.view(block, size);
+    arena.state[block] = kWatched; // so that free() comes by freeSlow
+    this.#guard?.allocated(arena, block, view);
+    return view;
+  }
+
+  #freeSlow(buffer: Buffer, arena: Arena): void {
+    const heap = arena.heap;
+    const block = Mark.blockOf(buffer);
+    if (heap.owner !== this) throw foreign(buffer);
+    if (arena.views[block] !== buffer || arena.state[block] === kFree) {
+      throw freedTwice(this.#guard?.siteOf(buffer));
+    }
+    this.#guard?.freed(arena, block, buffer); // throws on a broken canary, the buffer stays alive
+    const watcher = this.#watchers.get(buffer);
+    if (watcher !== undefined) {
+      this.#watchers.delete(buffer);
+      watcher.freed(buffer);
+    }
+    arena.state[block] = kFree;
+    if (this.#guard !== undefined) arena.views[block] = undefined;
+    this.#frees++;
+    if (this.#large.delete(heap)) {
+      this.#reserved -= arena.buffer.byteLength;
+      this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
+      return;
+    }
+    heap.free[heap.count++] = arena.base + block;
+  }
+}
+
+function foreign(value: unknown): SlabError {
+  const what =
+    value instanceof Uint8Array
+      ? 'The buffer does not come from this slab (or is a part of one that does)'
+      : 'Only a Buffer of this slab can be freed';
+  return new SlabError(slabCodes.foreign, what);
+}
+
+function freedTwice(site: string | undefined): SlabError {
+  const where = site === undefined ? '' : `\n  allocated ${site}`;
+  return new SlabError(slabCodes.doubleFree, `The buffer was freed already${where}`);
+}

@@ -1,0 +1,61 @@
+// tailrace/memory on the native backend, and what only it has: pages that go back, the core's heap.
+
+import * as assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import { backend } from '../../lib/backend/select';
+import { slab } from '../../lib/memory';
+import { onNative } from '../support/backends';
+import { conformance } from './conformance';
+
+onNative();
+conformance('native');
+
+const test = suite('memory, native only');
+
+function residentBytes(): number {
+  const match = /RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
+  assert.ok(match);
+  return Number(match[1]) * 1024;
+}
+
+test('purge gives pages back while their neighbours are in use', () => {
+  const memory = slab();
+  const all = Array.from({ length: 2000 }, () => memory.allocUnsafe(65536).fill(1));
+  for (let i = 0; i < all.length; i++) if (i % 16 !== 0) memory.free(all[i]!);
+  const before = residentBytes();
+  const bytes = memory.purge();
+  const fell = before - residentBytes();
+  assert.ok(bytes > 100e6, `${bytes}`);
+  assert.ok(fell > 0.8 * bytes, `${fell} of ${bytes}`);
+});
+
+test('the edges of a given-back range stay', () => {
+  const { memory } = backend();
+  const arena = memory.arena(1 << 20);
+  const bytes = new Uint8Array(arena).fill(1);
+  assert.ok(memory.giveBack(arena, 5000, 500_000) > 400_000);
+  assert.equal(bytes.indexOf(0) >= 5000, true);
+  assert.equal(bytes.lastIndexOf(0) < 505_000, true);
+  assert.equal(bytes[300_000], 0);
+  assert.equal(memory.giveBack(arena, 10, 100), 0);
+  for (const [offset, length] of [
+    [-1, 5],
+    [0, (1 << 20) + 1],
+    [NaN, 1],
+    [1 << 20, 1],
+  ] as const) {
+    assert.throws(() => memory.giveBack(arena, offset, length), RangeError);
+  }
+});
+
+test("the core's heap has figures and can be purged", () => {
+  const { memory } = backend();
+  const stats = memory.coreStats();
+  assert.ok(stats !== undefined);
+  assert.ok(stats.committed >= stats.inUse);
+  assert.ok(stats.caches >= 1);
+  assert.ok(memory.purgeCore() >= 0);
+});
+
+test.run();
