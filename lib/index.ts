@@ -69,6 +69,26 @@ export const net = lazyModule<typeof import('./net')>(() => require('./net'), {
   listen: true,
 });
 
+export const sched = lazyModule<typeof import('./sched')>(() => require('./sched'), {
+  Channel: true,
+  Isolates: true,
+  LatencyHistogram: true,
+  Mutex: true,
+  Scope: true,
+  Semaphore: true,
+  channel: true,
+  isolates: true,
+  metrics: true,
+  mutex: true,
+  procs: true,
+  scope: true,
+  select: true,
+  semaphore: true,
+  withCancel: true,
+  withDeadline: true,
+  withTimeout: true,
+});
+
 export const server = lazyModule<typeof import('./server')>(() => require('./server'), {
   Server: true,
   serve: true,
@@ -80,4 +100,9 @@ export const rpc = lazyModule<typeof import('./rpc')>(() => require('./rpc'), {
   handler: true,
   route: true,
   serve: true,
+});
+
+export const memory = lazyModule<typeof import('./memory')>(() => require('./memory'), {
+  SlabError: true,
+  slab: true,
 });
