@@ -371,8 +371,9 @@ export function conformanceMethods(name: string, backend: Backend): Test {
       await fc.assert(
         fc.asyncProperty(body, async (text) => {
           const got = await ask(text);
-          const wanted = reference(text);
-          assert.equal(got === '' ? undefined : JSON.parse(got), wanted, text);
+          // As text: members named "constructor" mislead uvu's deep comparison.
+          const wanted = JSON.stringify(reference(text));
+          assert.is(got === '' ? undefined : JSON.stringify(JSON.parse(got)), wanted, text);
         }),
         { numRuns: 400 },
       );
