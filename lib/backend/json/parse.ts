@@ -6,7 +6,7 @@ import { type JsonParseOptions, kJsonNoDepthLimit } from '../contract';
 import { type JsonFailureKind, jsonFailure } from '../json-failure';
 import { build, forbiddenKey } from './build';
 import { depthOffset, kValid, scan, Tape } from './scan';
-import { bufferOf, firstBadUtf8, type Source, sourceOf } from './source';
+import { decode, firstBadUtf8, type Source, sourceOf } from './source';
 
 /**
  * Scans a text wholly, in the order the contract sets: utf8, then syntax or depth, then keys. Returns the failure,
@@ -158,5 +158,5 @@ export function parseBytes(
     const bad = firstBadUtf8(bytes, start, end);
     if (bad >= 0) throw jsonFailure('utf8', bytes, bad - start, start, end);
   }
-  return parseText(bufferOf(bytes).toString('utf8', start, end), bytes, start, end, options);
+  return parseText(decode(bytes, start, end), bytes, start, end, options);
 }

@@ -17,6 +17,18 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+type Decode = (this: Uint8Array, start: number, end: number) => string;
+
+/** Buffer's own decoder without the layers above it, where the runtime has it under this name (Node and Bun do). */
+const utf8Slice = (Buffer.prototype as unknown as { utf8Slice?: Decode }).utf8Slice;
+
+/** bytes[start, end) as buf.toString('utf8') decodes it. */
+export function decode(bytes: Uint8Array, start: number, end: number): string {
+  return utf8Slice === undefined
+    ? bufferOf(bytes).toString('utf8', start, end)
+    : utf8Slice.call(bytes, start, end);
+}
+
 class TextSource implements Source {
   readonly units: Units;
   readonly start = 0;
@@ -45,7 +57,7 @@ class ByteSource implements Source {
     this.units = bytes;
   }
   slice(start: number, end: number): string {
-    return this.buffer.toString('utf8', start, end);
+    return decode(this.buffer, start, end);
   }
   raw(start: number, end: number): Buffer {
     return Buffer.from(this.buffer.subarray(start, end));
