@@ -5,6 +5,7 @@
 #include "binding/json.h"
 #include "binding/memory.h"
 #include "binding/net.h"
+#include "binding/sched.h"
 #include "binding/server.h"
 
 namespace tailrace::binding {
@@ -16,6 +17,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("json", init_json(env));
   exports.Set("memory", init_memory(env));
   exports.Set("net", init_net(env));
+  exports.Set("sched", init_sched(env));
   exports.Set("server", init_server(env));
   return exports;
 }

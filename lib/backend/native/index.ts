@@ -1,6 +1,6 @@
 // The native backend: the contract's parts over the addon's, each loaded at first use.
 
-import type { Backend, JsonBackend, MemoryBackend, NetBackend, ServerBackend } from '../contract';
+import type { Backend, JsonBackend, MemoryBackend, NetBackend, SchedBackend, ServerBackend } from '../contract';
 import { lazyObject } from '../lazy';
 import type { NativeAddon } from '../load';
 
@@ -17,6 +17,7 @@ export function createNativeBackend(addon: NativeAddon): Backend {
     json: () => (require('./json') as Part<JsonBackend>).create(addon),
     memory: () => (require('./memory') as Part<MemoryBackend>).create(addon),
     net: () => (require('./net') as Part<NetBackend>).create(addon),
+    sched: () => (require('./sched') as Part<SchedBackend>).create(addon),
     server: () => (require('./server') as Part<ServerBackend>).create(addon),
   });
 }

@@ -1,0 +1,71 @@
+// Cancellation that is handed down, as Go's context has it, on AbortSignal.
+
+import { InvalidArgument, TimeoutError } from '../errors';
+import { duration, kMaxDelayMs } from './options';
+
+export interface Cancelable {
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch; Infinity when there is none. Never later than the parent's. */
+  readonly deadline: number;
+  /** Aborts the signal with this reason (an AbortError when none is given) and frees the timer. Idempotent. */
+  cancel(reason?: unknown): void;
+}
+
+/** What a context can be made from: a signal, or another context. */
+export type Parent = AbortSignal | Pick<Cancelable, 'signal' | 'deadline'>;
+
+function make(deadline: number, parent: Parent | undefined): Cancelable {
+  let above: AbortSignal | undefined;
+  if (parent instanceof AbortSignal) {
+    above = parent;
+  } else if (parent !== undefined) {
+    if (!(parent?.signal instanceof AbortSignal)) {
+      throw new InvalidArgument('parent', 'an AbortSignal or a context', parent);
+    }
+    above = parent.signal;
+    if (parent.deadline < deadline) deadline = parent.deadline;
+  }
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const cancel = (reason?: unknown): void => {
+    if (timer !== undefined) clearTimeout(timer);
+    above?.removeEventListener('abort', onParent);
+    controller.abort(reason);
+  };
+  const onParent = (): void => cancel(above?.reason);
+  const arm = (): void => {
+    const left = deadline - Date.now();
+    if (left <= 0) {
+      cancel(new TimeoutError('the deadline has passed'));
+      return;
+    }
+    // Longer than a timer can be: in steps.
+    timer = setTimeout(arm, Math.min(left, kMaxDelayMs));
+    timer.unref();
+  };
+  if (above?.aborted) cancel(above.reason);
+  else {
+    above?.addEventListener('abort', onParent, { once: true });
+    if (deadline !== Number.POSITIVE_INFINITY) arm();
+  }
+  return { signal: controller.signal, deadline, cancel };
+}
+
+/** A signal that is aborted by cancel() or by its parent. */
+export function withCancel(parent?: Parent): Cancelable {
+  return make(Number.POSITIVE_INFINITY, parent);
+}
+
+/** Aborted with a TimeoutError after `ms` too. Its timer does not keep the process alive. */
+export function withTimeout(ms: number, parent?: Parent): Cancelable {
+  return make(Date.now() + duration('ms', ms), parent);
+}
+
+/** Aborted with a TimeoutError at that time (a Date or milliseconds since the epoch) too. */
+export function withDeadline(deadline: Date | number, parent?: Parent): Cancelable {
+  const at = deadline instanceof Date ? deadline.getTime() : deadline;
+  if (typeof at !== 'number' || Number.isNaN(at)) {
+    throw new InvalidArgument('deadline', 'a Date or milliseconds since the epoch', deadline);
+  }
+  return make(at, parent);
+}
