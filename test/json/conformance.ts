@@ -6,11 +6,13 @@ import { documentsSuite } from './suites/documents';
 import { encodeSuite } from './suites/encode';
 import { hostileSuite } from './suites/hostile';
 import { optionsSuite } from './suites/options';
+import { streamsSuite } from './suites/streams';
 
 export function conformance(name: string, json: typeof Json): void {
   acceptSuite(name, json);
   optionsSuite(name, json);
   documentsSuite(name, json);
   encodeSuite(name, json);
+  streamsSuite(name, json);
   hostileSuite(name, json);
 }

@@ -1,6 +1,5 @@
 // Texts and values into UTF-8 without native code: minify, and encode by V8's JSON.stringify.
 
-import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
 import { JsonType } from '../contract';
 import { scanned } from './parse';
@@ -43,7 +42,7 @@ export function minify(input: string | Uint8Array): Buffer {
  * which no string of the value can contain but by guessing 122 bits; the marks are then taken off.
  */
 function stringifyIntegers(value: unknown): string | undefined {
-  const mark = randomUUID();
+  const mark = globalThis.crypto.randomUUID();
   let marked = false;
   const text = JSON.stringify(value, (_key, item) => {
     // JSON.stringify unwraps a BigInt object only after this has seen it.

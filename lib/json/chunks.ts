@@ -1,0 +1,135 @@
+// The pieces of a body, whatever brings them: a stream of Node or of the web, a Response, an iterable, or all at once.
+
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { types } from 'node:util';
+import { InvalidArgument } from '../errors';
+import { bytesOf, type JsonInput } from './input';
+
+/** What fetch gives, as far as it is used here. */
+export interface ResponseLike {
+  readonly body: ReadableStream | null;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export type JsonStream =
+  | Readable
+  | ReadableStream
+  | ResponseLike
+  | AsyncIterable<JsonInput>
+  | Iterable<JsonInput>;
+
+interface Source {
+  next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
+  /** The rest is not wanted; does not wait for anything. */
+  stop(): void;
+}
+
+type Loose = {
+  [Symbol.asyncIterator]?: unknown;
+  [Symbol.iterator]?: unknown;
+  getReader?: unknown;
+  arrayBuffer?: unknown;
+  destroy?: unknown;
+  body?: unknown;
+};
+
+const isFunction = (value: unknown): value is (...args: never[]) => unknown => typeof value === 'function';
+const quiet = (promise: unknown): void => {
+  if (promise instanceof Promise) promise.catch(() => {});
+};
+
+function webSource(stream: ReadableStream): Source {
+  const reader = stream.getReader();
+  return { next: () => reader.read(), stop: () => quiet(reader.cancel()) };
+}
+
+function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {
+  return {
+    next: () => iterator.next(),
+    stop: () => {
+      // The iterator of a Node stream does not hear return() while it waits for a chunk; its stream hears destroy().
+      if (isFunction(body.destroy)) (body as Readable).destroy();
+      else quiet(iterator.return?.());
+    },
+  };
+}
+
+function sourceOf(body: unknown, name: string): Source {
+  if ((typeof body === 'object' && body !== null) || isFunction(body)) {
+    const loose = body as Loose;
+    if (isFunction(loose.getReader)) return webSource(body as unknown as ReadableStream);
+    if (isFunction(loose.arrayBuffer) && 'body' in loose) {
+      if (loose.body === null) return { next: async () => ({ done: true }), stop: () => {} };
+      return sourceOf(loose.body, name);
+    }
+    if (isFunction(loose[Symbol.asyncIterator])) {
+      return iteratorSource(loose, (body as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+    }
+    if (isFunction(loose[Symbol.iterator])) {
+      const iterator = (body as Iterable<unknown>)[Symbol.iterator]();
+      return { next: async () => iterator.next(), stop: () => void iterator.return?.() };
+    }
+  }
+  throw new InvalidArgument(name, 'a stream, a Response or an iterable of chunks', body);
+}
+
+/** Rejects with the signal's reason when it comes first. */
+function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    const settle = () => signal.removeEventListener('abort', abort);
+    promise.then(resolve, reject).finally(settle);
+    if (signal.aborted) abort();
+  });
+}
+
+/** Whether the input is one text and not a source of chunks. */
+export function isWhole(input: unknown): input is JsonInput {
+  return typeof input === 'string' || ArrayBuffer.isView(input) || types.isAnyArrayBuffer(input);
+}
+
+/** A chunk made plain: a string, or bytes nobody else writes. */
+export function chunkOf(chunk: unknown): string | Uint8Array {
+  return typeof chunk === 'string' ? chunk : bytesOf(chunk, 'chunk');
+}
+
+/** The chunks of a body, until it ends or the signal aborts. Leaving early stops the source. */
+export async function* chunksOf(
+  body: unknown,
+  signal: AbortSignal | undefined,
+  name: string,
+): AsyncGenerator<string | Uint8Array> {
+  signal?.throwIfAborted();
+  const source = sourceOf(body, name);
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await orAbort(source.next(), signal);
+      if (done === true) {
+        ended = true;
+        return;
+      }
+      yield chunkOf(value);
+    }
+  } finally {
+    if (!ended) source.stop();
+  }
+}
+
+export function signalOf(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  if (!(value instanceof AbortSignal)) throw new InvalidArgument('signal', 'an AbortSignal', value);
+  return value;
+}
+
+export function bytesLimit(value: unknown, name: string, byDefault: number): number {
+  if (value === undefined) return byDefault;
+  if (value === Infinity) return value;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgument(name, 'a number of bytes from 1, or Infinity', value);
+  }
+  return value;
+}
