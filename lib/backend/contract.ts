@@ -6,6 +6,8 @@
 export interface Supports {
   /** A native thread serves while JavaScript is blocked. */
   readonly handoff: boolean;
+  /** Connections of tailrace/net are the core's; false: they are node:net's, and behave the same. */
+  readonly nativeNet: boolean;
 }
 
 export interface Backend {

@@ -52,7 +52,7 @@ test('runtimeInfo says what runs', () => {
   assert.match(String(info.version), /^\d+\.\d+\.\d+/);
   assert.is(info.node, process.versions.node);
   assert.ok(Number.isInteger(info.procs) && (info.procs as number) >= 1);
-  assert.equal(info.supports, { handoff: false });
+  assert.equal(info.supports, { handoff: false, nativeNet: false });
 });
 
 test('every part is there under its name, whole', () => {

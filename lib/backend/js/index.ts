@@ -12,7 +12,7 @@ export function createJsBackend(): Backend {
   return lazyObject<Backend>({
     name: () => 'js',
     isa: () => 'js',
-    supports: () => ({ handoff: false }),
+    supports: () => ({ handoff: false, nativeNet: false }),
     json: () => (require('./json') as Part<JsonBackend>).create(),
     memory: () => (require('./memory') as Part<MemoryBackend>).create(),
     net: () => (require('./net') as Part<NetBackend>).create(),

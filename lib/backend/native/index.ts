@@ -13,7 +13,7 @@ export function createNativeBackend(addon: NativeAddon): Backend {
   return lazyObject<Backend>({
     name: () => 'native',
     isa: () => (addon.json as { isa?: string } | undefined)?.isa ?? 'fallback',
-    supports: () => ({ handoff: true }),
+    supports: () => ({ handoff: true, nativeNet: false }),
     json: () => (require('./json') as Part<JsonBackend>).create(addon),
     memory: () => (require('./memory') as Part<MemoryBackend>).create(addon),
     net: () => (require('./net') as Part<NetBackend>).create(addon),
