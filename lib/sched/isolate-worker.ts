@@ -1,5 +1,6 @@
 // The program of each worker thread of isolates(): imports the module and runs its functions when asked.
 
+import { types } from 'node:util';
 import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads';
 import type { FromIsolate, SentError, ToIsolate } from './isolate-messages';
 
@@ -7,7 +8,11 @@ type Callable = (...args: unknown[]) => unknown;
 
 function sent(error: unknown): SentError {
   if (!(error instanceof Error)) return { error };
-  return { error, name: error.name, code: (error as { code?: unknown }).code };
+  // Structured clone makes an empty object of a DOMException (a DataCloneError, an AbortError).
+  const copy = types.isNativeError(error)
+    ? error
+    : new Error((error as Error).message, { cause: (error as Error).cause });
+  return { error: copy, name: (error as Error).name, code: (error as { code?: unknown }).code };
 }
 
 /** Own functions by name: those of the default export (a CommonJS module is one), then the named exports. */

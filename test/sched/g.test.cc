@@ -127,7 +127,7 @@ TEST_CASE("park and ready: a permit that comes first is not lost, and only one i
     wait_until([&] { return cell.rounds.load(std::memory_order_acquire) > seen; });
     seen = cell.rounds.load(std::memory_order_acquire);
   }
-  wait_until([&] { return live() == 0; });
+  wait_until([&] { return cell.g.load(std::memory_order_acquire) == nullptr; });
   CHECK(cell.rounds == 2000);
 }
 

@@ -1,0 +1,5 @@
+import { onFallback } from '../support/backends';
+import { conformance } from './conformance';
+
+onFallback();
+conformance('fallback');

@@ -1,0 +1,5 @@
+import { onNative } from '../support/backends';
+import { conformance } from './conformance';
+
+onNative();
+conformance('native');
