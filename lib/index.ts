@@ -109,3 +109,7 @@ export const memory = lazyModule<typeof import('./memory')>(() => require('./mem
   SlabError: true,
   slab: true,
 });
+
+export const pool = lazyModule<typeof import('./pool')>(() => require('./pool'), {
+  pool: true,
+});

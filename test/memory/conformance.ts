@@ -21,7 +21,7 @@ const sizes = fc.oneof(
   fc.constantFrom(0, 1, 16, 17, 128, 129, 512, 513, 65536, 65537, kMaxPooledBytes, kMaxPooledBytes + 1),
 );
 
-export function conformance(name: string): void {
+export function conformance(name: string) {
   const test = suite(`memory, ${name}`);
 
   test('every size gets the smallest class that fits, at most an eighth too large', () => {
@@ -415,7 +415,7 @@ export function conformance(name: string): void {
     });
   }
 
-  test.run();
+  return test;
 }
 
 type Operation =

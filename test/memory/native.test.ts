@@ -9,7 +9,7 @@ import { onNative } from '../support/backends';
 import { conformance } from './conformance';
 
 onNative();
-conformance('native');
+conformance('native').run();
 
 const test = suite('memory, native only');
 

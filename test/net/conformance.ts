@@ -48,7 +48,7 @@ async function failure(promise: Promise<unknown>): Promise<Error & { code?: stri
   throw new assert.AssertionError({ message: 'was expected to reject' });
 }
 
-export function conformance(name: string): void {
+export function conformance(name: string) {
   const test = suite(`net on ${name}`);
 
   test('bytes arrive whole and in order, both ways at once', async () => {
@@ -433,5 +433,5 @@ export function conformance(name: string): void {
     assert.equal(server.connections, 0);
   });
 
-  test.run();
+  return test;
 }

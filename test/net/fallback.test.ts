@@ -2,4 +2,4 @@ import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 
 onFallback();
-conformance('fallback');
+conformance('fallback').run();

@@ -2,4 +2,4 @@ import { onNative } from '../support/backends';
 import { conformance } from './conformance';
 
 onNative();
-conformance('native');
+conformance('native').run();

@@ -30,7 +30,7 @@ const invalid = (argument: string) => (error: unknown) =>
   (error as { code?: string }).code === 'ERR_TAILRACE_INVALID_ARG' &&
   error.message.includes(`"${argument}"`);
 
-export function conformance(name: string): void {
+export function conformance(name: string) {
   const test = suite(`sched on ${name}`);
 
   test('procs: read, set, bounded', () => {
@@ -472,5 +472,5 @@ export function conformance(name: string): void {
     await pool.close();
   });
 
-  test.run();
+  return test;
 }
