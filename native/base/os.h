@@ -131,6 +131,11 @@ Status thread_start(void (*run)(void*) noexcept, void* argument, const char* nam
 /** The kernel's id of the calling thread. */
 uint32_t thread_id() noexcept;
 void thread_yield() noexcept;
+/**
+ * Asks for the shortest time slices for the calling thread: it then runs sooner after a wake among busy ones
+ * (Linux 6.12 and later; before that nothing happens). Its share and its nice value stay.
+ */
+void prefer_latency() noexcept;
 /** CPUs this process may use: the affinity mask, cut down by the cgroup's quota (rounded up), at least 1. */
 unsigned cpu_count() noexcept;
 /** Unpredictable bytes for hash seeds. */

@@ -213,6 +213,7 @@ bool Runtime::retake(IsolateM& m, PWord seen) noexcept {
 
 void HostM::main(void* self) noexcept {
   HostM& me = *static_cast<HostM*>(self);
+  os::prefer_latency();  // it stands in for a blocked loop, whose thread may well be busy on the same core
   while (true) {
     // acquire: partner of the release in retake
     while (me.word_.load(std::memory_order_acquire) == 0) (void)os::futex_wait(me.word_, 0, os::kForever);

@@ -15,6 +15,7 @@
 namespace tailrace::sched {
 
 void Sysmon::main(void* runtime) noexcept {
+  os::prefer_latency();
   Sysmon sysmon(*static_cast<Runtime*>(runtime));
   sysmon.run();
 }
