@@ -27,13 +27,18 @@ export function jsonPosition(
   return { line, column: stop - lineStart + 1 };
 }
 
+/** A regular expression made at its first use: a literal with Unicode properties costs milliseconds when the file is loaded. */
+function isPrintable(text: string): boolean {
+  return /^[\p{L}\p{N}\p{P}\p{S}]/u.test(text);
+}
+
 function shown(input: string | Uint8Array, at: number, end: number): string {
   const text =
     typeof input === 'string'
       ? input.slice(at, Math.min(end, at + 2))
       : Buffer.from(input.buffer, input.byteOffset + at, Math.min(end - at, 4)).toString('utf8');
   const point = text.codePointAt(0) as number;
-  if (point !== 0xfffd && /^[\p{L}\p{N}\p{P}\p{S}]/u.test(text)) return `'${String.fromCodePoint(point)}'`;
+  if (point !== 0xfffd && isPrintable(text)) return `'${String.fromCodePoint(point)}'`;
   const unit = typeof input === 'string' ? point : (input[at] as number);
   return typeof input === 'string'
     ? `U+${unit.toString(16).toUpperCase().padStart(4, '0')}`

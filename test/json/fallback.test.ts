@@ -4,4 +4,4 @@ import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 
 onFallback();
-conformance('fallback', json);
+conformance('fallback', json).run();

@@ -10,4 +10,4 @@ onNative();
 const wanted = process.env.TAILRACE_ISA;
 if (wanted !== undefined && backend().isa !== wanted)
   skipFile(`this CPU has no ${wanted} kernel (${backend().isa} in use)`);
-conformance(`native ${backend().isa}`, json);
+conformance(`native ${backend().isa}`, json).run();

@@ -71,6 +71,7 @@ export function sourceOf(input: string | Uint8Array, start = 0, end = input.leng
 /** JSON text as UTF-8. A lone surrogate, which UTF-8 cannot hold, becomes its escape: the same value. */
 export function utf8Of(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text, 'utf8');
+  // Not a literal: one with Unicode properties is compiled when the file is loaded, which takes milliseconds.
   const escaped = text.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
   return Buffer.from(escaped, 'utf8');
 }

@@ -1,7 +1,7 @@
 // What is JSON and what is not, and the value: V8 decides.
 
 import * as assert from 'node:assert';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { failureOffset } from '../reference';
 import { assertSame, outcome } from '../same';
@@ -41,7 +41,7 @@ function checkOne(json: typeof Json, input: string | Buffer, label: string): voi
   }
 }
 
-export function acceptSuite(name: string, json: typeof Json): void {
+export function acceptSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: accepts and refuses`);
 
   test('every file of JSONTestSuite, as string and as bytes', async () => {
@@ -138,5 +138,5 @@ export function acceptSuite(name: string, json: typeof Json): void {
     assertSame(json.parse(Buffer.from(text)), JSON.parse(text), 'numbers');
   });
 
-  test.run();
+  return test;
 }

@@ -2,12 +2,12 @@
 
 import * as assert from 'node:assert';
 import { inspect } from 'node:util';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { assertSame } from '../same';
 import { traps } from '../samples';
 
-export function documentsSuite(name: string, json: typeof Json): void {
+export function documentsSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: documents`);
   const both = (text: string): Json.JsonDocument[] => [json.open(text), json.open(Buffer.from(text, 'utf8'))];
 
@@ -247,5 +247,5 @@ export function documentsSuite(name: string, json: typeof Json): void {
     });
   });
 
-  test.run();
+  return test;
 }

@@ -1,11 +1,11 @@
 // Values to text: encode, stringify, minify.
 
 import * as assert from 'node:assert';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { traps } from '../samples';
 
-export function encodeSuite(name: string, json: typeof Json): void {
+export function encodeSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: encode`);
 
   // biome-ignore lint/suspicious/noSparseArray: JSON.stringify has a rule for holes
@@ -147,5 +147,5 @@ export function encodeSuite(name: string, json: typeof Json): void {
     assert.deepStrictEqual(JSON.parse(json.minify('["\ud800"]').toString()), ['\ud800']);
   });
 
-  test.run();
+  return test;
 }

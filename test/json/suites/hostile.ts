@@ -3,11 +3,11 @@
 import * as assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { assertSame } from '../same';
 
-export function hostileSuite(name: string, json: typeof Json): void {
+export function hostileSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: hostile`);
   const same = (text: string, label: string) => {
     assertSame(json.parse(Buffer.from(text)), JSON.parse(text), label);
@@ -191,5 +191,5 @@ export function hostileSuite(name: string, json: typeof Json): void {
     assert.strictEqual(run.status, 0);
   });
 
-  test.run();
+  return test;
 }

@@ -2,13 +2,13 @@
 
 import * as assert from 'node:assert';
 import { runInNewContext } from 'node:vm';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { assertSame } from '../same';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 
-export function optionsSuite(name: string, json: typeof Json): void {
+export function optionsSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: options`);
 
   /** The same result for the string and for its bytes; a failure as [code, offset]. */
@@ -397,5 +397,5 @@ export function optionsSuite(name: string, json: typeof Json): void {
     assert.strictEqual(document.value('/a')?.raw().toString(), '[1,"two"]');
   });
 
-  test.run();
+  return test;
 }

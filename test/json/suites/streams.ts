@@ -4,7 +4,7 @@ import * as assert from 'node:assert';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ReadableStream } from 'node:stream/web';
-import { suite } from 'uvu';
+import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
 import { assertSame } from '../same';
 
@@ -39,7 +39,7 @@ function silent(): { body: Readable; stream: ReadableStream; stopped: () => bool
   return { body, stream, stopped: () => body.destroyed || cancelled };
 }
 
-export function streamsSuite(name: string, json: typeof Json): void {
+export function streamsSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: streams`);
   const value = { é: [1, '€', { x: '😀'.repeat(50) }], n: null };
   const whole = Buffer.from(JSON.stringify(value));
@@ -321,5 +321,5 @@ export function streamsSuite(name: string, json: typeof Json): void {
     assert.throws(() => [...json.linesSync(['1', Buffer.from('2')])], { argument: 'chunk' });
   });
 
-  test.run();
+  return test;
 }
