@@ -1,3 +1,4 @@
+// The one way out for what must never happen.
 #include "base/check.h"
 
 #include <unistd.h>

@@ -1,11 +1,12 @@
-#include "base/timer_wheel.h"
-
-#include <bit>
-
+// The wheel's moves.
+//
 // Why a slot is first moved to a list of its own: a slot of a high level may hold a million nodes, and fire
 // may cancel any of them while we walk. Nodes on `moving_` are still linked, so cancel needs no special case,
 // and the walk can stop at any node when the budget is used up. They keep their old slot number: that slot
 // stays empty while it is the current digit's, so cancel finds nothing there to keep.
+#include "base/timer_wheel.h"
+
+#include <bit>
 
 namespace tailrace {
 

@@ -1,3 +1,4 @@
+// The rare paths of the arena: new chunks, escapes, reset.
 #include "memory/arena.h"
 
 #include "base/poison.h"

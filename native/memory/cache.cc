@@ -1,3 +1,5 @@
+// The rare paths of a cache: batches from and to the central lists, larger arrays, large blocks, flush and
+// decay.
 #include "memory/cache.h"
 
 #include <cstring>

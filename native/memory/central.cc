@@ -1,3 +1,4 @@
+// Batches in and out of the array and of the spans; see central.h.
 #include "memory/central.h"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// Sums over all caches, central lists and pages, and the entry points for giving back.
 #include "memory/heap.h"
 
 #include "memory/cache.h"

@@ -1,3 +1,4 @@
+// Reserving, growing, splitting and joining runs of pages, and giving their memory back; see page_heap.h.
 #include "memory/page_heap.h"
 
 #include <bit>
