@@ -1,7 +1,6 @@
 // The root of the package: every part under its name, each loaded when one of its exports is first looked at, so that
 // `require('tailrace')` costs next to nothing. The same parts are modules of their own: tailrace/json and so on.
 
-import { availableParallelism } from 'node:os';
 import type { Supports } from './backend/contract';
 import { lazyModule } from './backend/lazy';
 import { selection } from './backend/select';
@@ -43,7 +42,7 @@ export function runtimeInfo(): RuntimeInfo {
     isa: backend.isa,
     version: (require('../../package.json') as { version: string }).version,
     node: process.versions.node,
-    procs: availableParallelism(),
+    procs: backend.sched.procs(),
     supports: { ...backend.supports },
   };
 }
