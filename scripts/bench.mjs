@@ -33,7 +33,8 @@ for (const path of filesBelow('bench', '.bench.ts').filter(wanted)) {
 const cpp = filesBelow('bench', '.bench.cc').filter(wanted);
 if (cpp.length > 0 && findProgram('cmake') !== undefined && findProgram('ninja') !== undefined) {
   const folder = join(root, 'build-cmake-bench');
-  const targets = cpp.map((path) => `bench_${path.split('/')[1]}_${path.split('/')[2].replace(/\..*$/, '')}`);
+  // As CMakeLists.txt names them: bench/memory/cache.bench.cc is bench_memory_cache_bench.
+  const targets = cpp.map((path) => path.replace(/\.cc$/, '').replaceAll(/[/.]/g, '_'));
   const quiet = { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] };
   spawnSync('cmake', ['--preset', 'bench'], quiet);
   const build = spawnSync('cmake', ['--build', folder, '--target', ...targets], {
