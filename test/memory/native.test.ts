@@ -2,6 +2,8 @@
 
 import * as assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import { backend } from '../../lib/backend/select';
 import { slab } from '../../lib/memory';
@@ -56,6 +58,41 @@ test("the core's heap has figures and can be purged", () => {
   assert.ok(stats.committed >= stats.inUse);
   assert.ok(stats.caches >= 1);
   assert.ok(memory.purgeCore() >= 0);
+});
+
+test('workers with slabs of their own, ended at any moment, leave nothing behind', async () => {
+  const { memory } = backend();
+  const before = memory.coreStats()!.caches;
+  const part = resolve(__dirname, '..', '..', 'lib', 'memory');
+  const code = `
+    const { slab } = require(${JSON.stringify(part)});
+    const memory = slab();
+    const { parentPort } = require('node:worker_threads');
+    const held = Array.from({ length: 100 }, (_, i) => memory.alloc(i * 97).fill(i));
+    parentPort.postMessage('ready');
+    (function churn() {
+      for (let i = 0; i < 1000; i++) {
+        const at = i % held.length;
+        memory.free(held[at]);
+        held[at] = memory.allocUnsafe((i * 31) % 40000).fill(i);
+      }
+      memory.purge();
+      setImmediate(churn);
+    })();`;
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(
+      Array.from({ length: 4 }, async (_, i) => {
+        const worker = new Worker(code, { eval: true });
+        await new Promise((done, fail) => {
+          worker.once('message', done);
+          worker.once('error', fail);
+        });
+        await new Promise((done) => setTimeout(done, i * 3));
+        await worker.terminate();
+      }),
+    );
+  }
+  assert.equal(memory.coreStats()!.caches, before);
 });
 
 test.run();
