@@ -195,8 +195,8 @@ function* pieces(
   if (failed !== undefined) throw failed.error;
 }
 
-type Item<T, O> = O extends { batch: true } ? Given<T, O>[] : Given<T, O>;
-type Given<T, O> = O extends { as: 'document' } ? JsonDocument : T;
+type Batch = LinesOptions & { batch: true };
+type Lazy = LinesOptions & { as: 'document' };
 
 function* syncValues(input: unknown, checked: Checked): Generator<unknown> {
   const splitter = new Splitter(checked);
@@ -226,29 +226,46 @@ async function* asyncValues(input: unknown, checked: Checked): AsyncGenerator<un
  *
  * @throws JsonSyntaxError, LimitError by the policy of `onError`
  */
-export function linesSync<T = unknown, const O extends LinesOptions = LinesOptions>(
+export function linesSync(
   input: JsonInput | Iterable<JsonInput>,
-  options?: O,
-): IterableIterator<Item<T, O>> {
+  options: Batch & Lazy,
+): IterableIterator<JsonDocument[]>;
+export function linesSync(
+  input: JsonInput | Iterable<JsonInput>,
+  options: Lazy,
+): IterableIterator<JsonDocument>;
+export function linesSync<T = unknown>(
+  input: JsonInput | Iterable<JsonInput>,
+  options: Batch,
+): IterableIterator<T[]>;
+export function linesSync<T = unknown>(
+  input: JsonInput | Iterable<JsonInput>,
+  options?: LinesOptions,
+): IterableIterator<T>;
+export function linesSync(input: unknown, options?: LinesOptions): IterableIterator<unknown> {
   const checked = check(options ?? {});
   if (checked.signal !== undefined)
     throw new InvalidArgument('signal', 'left out: linesSync cannot wait', checked.signal);
   if (!isWhole(input) && typeof (input as Partial<Iterable<unknown>>)?.[Symbol.iterator] !== 'function') {
     throw new InvalidArgument('input', 'a string, bytes or an iterable of them', input);
   }
-  return syncValues(input, checked) as IterableIterator<Item<T, O>>;
+  return syncValues(input, checked);
 }
 
 /**
  * The values of NDJSON as they come. The next chunk is asked for when the values of the last have been taken; leaving the
  * loop stops the source.
  */
-function linesOf<T = unknown, const O extends LinesOptions = LinesOptions>(
+function linesOf(input: JsonInput | JsonStream, options: Batch & Lazy): AsyncIterableIterator<JsonDocument[]>;
+function linesOf(input: JsonInput | JsonStream, options: Lazy): AsyncIterableIterator<JsonDocument>;
+function linesOf<T = unknown>(input: JsonInput | JsonStream, options: Batch): AsyncIterableIterator<T[]>;
+function linesOf<T = unknown>(
   input: JsonInput | JsonStream,
-  options?: O,
-): AsyncIterableIterator<Item<T, O>> {
+  options?: LinesOptions,
+): AsyncIterableIterator<T>;
+function linesOf(input: unknown, options?: LinesOptions): AsyncIterableIterator<unknown> {
   const checked = check(options ?? {});
-  return asyncValues(input, checked) as AsyncIterableIterator<Item<T, O>>;
+  return asyncValues(input, checked);
 }
 
 /** NDJSON in, values out: for pipeline(). A line `null` is an error by the policy, unless `batch` is set. */
