@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "base/bytes.h"
 #include "rpc/envelope.h"
 #include "server/connection.h"
 #include "server/local.h"
@@ -40,11 +41,6 @@ std::string_view id_of(const RequestRecord& record, const Call& call) noexcept {
   return call.id.bytes ? record.view(call.id) : std::string_view("null");
 }
 
-char* put(char* out, std::string_view text) noexcept {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
-
 server::Span span_in(std::string_view part, std::string_view whole, size_t base) noexcept {
   return {static_cast<uint32_t>(base + static_cast<size_t>(part.data() - whole.data())),
           static_cast<uint32_t>(part.size())};
@@ -55,9 +51,9 @@ server::Span span_in(std::string_view part, std::string_view whole, size_t base)
 /** One failure for the whole body, with the id null. */
 void RpcEndpoint::answer(server::Exchange& exchange, Failure failure) const noexcept {
   char text[160];
-  char* at = put(text, kError);
-  at = put(at, failure_text(failure));
-  at = put(at, R"(,"id":null})");
+  char* at = append(text, kError);
+  at = append(at, failure_text(failure));
+  at = append(at, R"(,"id":null})");
   server::Reply reply;
   reply.content_type = server::kJson;
   reply.body = {text, static_cast<size_t>(at - text)};
@@ -92,8 +88,7 @@ void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
   const size_t head_bytes = exchange.head.size();
   RequestRecord* record = exchange.connection.open_record(exchange, *this, count, head_bytes + body.size());
   if (!record) return;
-  std::memcpy(record->data(), exchange.head.data(), head_bytes);
-  std::memcpy(record->data() + head_bytes, body.data(), body.size());
+  append(append(record->data(), exchange.head), body);
   record->head = {0, static_cast<uint32_t>(head_bytes)};
   record->batch = batch;
 
@@ -184,10 +179,10 @@ char* RpcEndpoint::write_body(const RequestRecord& record, char* out) const noex
     if (says.head.empty()) continue;
     if (!first) *out++ = ',';
     first = false;
-    out = put(out, says.head);
-    out = put(out, says.text);
-    out = put(out, kId);
-    out = put(out, id_of(record, call));
+    out = append(out, says.head);
+    out = append(out, says.text);
+    out = append(out, kId);
+    out = append(out, id_of(record, call));
     *out++ = '}';
   }
   if (record.batch) *out++ = ']';

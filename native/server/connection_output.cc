@@ -1,6 +1,7 @@
 // Writing: replies in order into the cork, the cork into the socket, the rest into blocks. See connection.h.
 #include <cstring>
 
+#include "base/bytes.h"
 #include "server/connection.h"
 #include "server/local.h"
 #include "server/server.h"
@@ -32,12 +33,9 @@ void Connection::reply(Exchange& exchange, const Reply& reply) noexcept {
   const size_t bytes = type_bytes + reply.lines.size() + reply.body.size();
   if (char* out = call.make_room(exchange.p.cache(), bytes)) {
     if (type_bytes) {
-      std::memcpy(out, kType.data(), kType.size());
-      std::memcpy(out + kType.size(), reply.content_type.data(), reply.content_type.size());
-      std::memcpy(out + type_bytes - 2, "\r\n", 2);
+      out = append(append(append(out, kType), reply.content_type), "\r\n");
     }
-    std::memcpy(out + type_bytes, reply.lines.data(), reply.lines.size());
-    std::memcpy(out + type_bytes + reply.lines.size(), reply.body.data(), reply.body.size());
+    append(append(out, reply.lines), reply.body);
     call.result_bytes = static_cast<uint32_t>(bytes);
     call.result_head_bytes = static_cast<uint32_t>(bytes - reply.body.size());
   }
@@ -127,17 +125,12 @@ void Connection::write_reply(sched::P& p, ServerLocal& local, const Reply& reply
   if (!out) return destroy(p);
   char* at = out + http::write_head(out, head);
   if (!reply.lines.empty()) {
-    at -= 2;  // before the empty line
-    std::memcpy(at, reply.lines.data(), reply.lines.size());
-    at += reply.lines.size();
-    std::memcpy(at, "\r\n", 2);
-    at += 2;
+    at = append(append(at - 2, reply.lines), "\r\n");  // before the empty line
   }
   if (body && record) {
     at = record->endpoint->write_body(*record, at);
   } else if (body) {
-    std::memcpy(at, reply.body.data(), reply.body.size());
-    at += reply.body.size();
+    at = append(at, reply.body);
   }
   const auto bytes = static_cast<size_t>(at - out);
   if (!block) {
@@ -174,7 +167,7 @@ void Connection::write_text(sched::P& p, ServerLocal& local, std::string_view te
   Block* block = nullptr;
   char* out = reserve(p, local, text.size(), &block);
   if (!out) return destroy(p);
-  std::memcpy(out, text.data(), text.size());
+  append(out, text);
   local.corked += text.size();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "base/bytes.h"
 #include "server/connection.h"
 #include "server/server.h"
 
@@ -27,8 +28,7 @@ void RawEndpoint::serve(Exchange& exchange) noexcept {
   RequestRecord* record = exchange.connection.open_record(exchange, *this, 1, head_bytes + body_bytes);
   if (!record) return;
   char* data = record->data();
-  std::memcpy(data, exchange.head.data(), head_bytes);
-  std::memcpy(data + head_bytes, exchange.body.data(), body_bytes);
+  append(append(data, exchange.head), exchange.body);
   record->head = {0, static_cast<uint32_t>(head_bytes)};
 
   Call& call = record->calls()[0];
@@ -47,7 +47,7 @@ void RawEndpoint::serve(Exchange& exchange) noexcept {
   exchange.server.stats().shed.add(1);
   call.status = 503;
   static constexpr std::string_view kBusy = "Retry-After: 1\r\n";
-  std::memcpy(call.small, kBusy.data(), kBusy.size());
+  append(call.small, kBusy);
   call.result_head_bytes = call.result_bytes = kBusy.size();
   // relaxed: nobody else has seen the call
   call.state.store(CallState::finished, std::memory_order_relaxed);
@@ -74,12 +74,9 @@ Reply RawEndpoint::plan(const RequestRecord& record) const noexcept {
 char* RawEndpoint::write_body(const RequestRecord& record, char* out) const noexcept {
   const Call& call = record.calls()[0];
   if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
-    std::memcpy(out, kUnavailable.data(), kUnavailable.size());
-    return out + kUnavailable.size();
+    return append(out, kUnavailable);
   }
-  const size_t bytes = call.result_bytes - call.result_head_bytes;
-  std::memcpy(out, call.result() + call.result_head_bytes, bytes);
-  return out + bytes;
+  return append(out, call.result_view().substr(call.result_head_bytes));
 }
 
 }  // namespace tailrace::server

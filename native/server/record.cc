@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/bytes.h"
 #include "sched/p.h"
 
 namespace tailrace::server {
@@ -80,7 +81,7 @@ bool settle(Call& call, const Answer& answer, memory::Cache& cache) noexcept {
   if (mine) {
     char* room = call.make_room(cache, answer.bytes.size());
     if (room) {
-      std::memcpy(room, answer.bytes.data(), answer.bytes.size());
+      append(room, answer.bytes);
       call.kind = answer.kind;
       call.status = answer.status;
       call.result_head_bytes = answer.head_bytes;

@@ -1,5 +1,6 @@
 // See segment.h.
 #include "server/segment.h"
+#include "base/bytes.h"
 
 #include <cstring>
 
@@ -92,7 +93,7 @@ bool copy_ascii(char* to, std::string_view from) noexcept {
 
 int32_t put(char* bytes, uint32_t* at, std::string_view text) noexcept {
   const uint32_t start = *at;
-  std::memcpy(bytes + start, text.data(), text.size());
+  append(bytes + start, text);
   *at += static_cast<uint32_t>(text.size());
   return static_cast<int32_t>(start);
 }

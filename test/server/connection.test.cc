@@ -1,0 +1,340 @@
+// Connections end to end in C++: whole requests in any pieces, order, back-pressure, deadlines, peers that
+// leave, a system that gives little, and a P that changes its thread meanwhile.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "../support/random.h"
+#include "base/os_fakes.h"
+#include "harness.h"
+
+using namespace tailrace;
+using namespace tailrace::test;
+
+TEST_CASE("a request in every pair of pieces gets the same reply") {
+  ServerRig rig;
+  const std::string text = post(call_text("7", "echo", "[1,\"x\"]"));
+  for (size_t cut = 0; cut <= text.size(); cut++) {
+    Client client(rig.port);
+    client.write(text.substr(0, cut));
+    rig.step(1);
+    client.write(text.substr(cut));
+    const std::string reply = client.reply(rig);
+    CHECK(status_of(reply) == "200");
+    CHECK(body_of(reply) == R"({"jsonrpc":"2.0","result":[1,"x"],"id":7})");
+  }
+}
+
+TEST_CASE("a chunked request in any pieces, and the pipelined one behind it") {
+  const uint64_t seed = test::seed();
+  INFO("TAILRACE_TEST_SEED=", seed);
+  Random random(seed);
+  ServerRig rig;
+  for (int round = 0; round < 50; round++) {
+    const std::string body = call_text("1", "echo", "[\"" + std::string(random.below(30'000), 'y') + "\"]");
+    std::string text = "POST /rpc HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (size_t at = 0; at < body.size();) {
+      const size_t piece = 1 + random.below(9'000);
+      const std::string part = body.substr(at, piece);
+      char size[32];
+      std::snprintf(size, sizeof size, "%zx;ext=1\r\n", part.size());
+      text += size + part + "\r\n";
+      at += part.size();
+    }
+    text += "0\r\nX-Trailer: 1\r\n\r\n" + post(call_text("2", "echo", "[2]"));
+    Client client(rig.port);
+    for (size_t at = 0; at < text.size();) {
+      const size_t piece = 1 + random.below(random.below(2) ? 20'000 : 100);
+      client.write(text.substr(at, piece));
+      at += piece;
+      rig.step(0);
+    }
+    const std::string first = body_of(client.reply(rig));
+    CHECK(first.size() ==
+          body.size() - std::strlen(R"("method":"echo",)") + std::strlen("result") - std::strlen("params"));
+    CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[2],"id":2})");
+  }
+}
+
+TEST_CASE("pipelined requests are answered in order, whoever finishes first, also natively") {
+  ServerRig rig;
+  rig.keep = [](const server::Call& call) { return call.target == 1; };  // slow
+  Client client(rig.port);
+  client.write(post(call_text("1", "slow", "[1]")) + post(call_text("2", "echo", "[2]")) +
+               "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n" + post(call_text("3", "nope", "[3]")) +
+               post(call_text("4", "slow", "[4]")) + post("{") + "GET /gone HTTP/1.1\r\nHost: t\r\n\r\n");
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 2;
+  });
+  client.poll();
+  CHECK(client.text().empty());
+  rig.answer(*rig.kept[1], "\"later\"");
+  rig.turn_inbox();
+  client.poll();
+  CHECK(client.text().empty());
+  rig.answer(*rig.kept[0], "\"first\"");
+  rig.turn_inbox();
+  CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":"first","id":1})");
+  CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[2],"id":2})");
+  CHECK(body_of(client.reply(rig)) == "ok\n");
+  CHECK(body_of(client.reply(rig)).find("-32601") != std::string::npos);
+  CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":"later","id":4})");
+  CHECK(body_of(client.reply(rig)).find("-32700") != std::string::npos);
+  CHECK(status_of(client.reply(rig)) == "404");
+}
+
+TEST_CASE("a window of two takes a burst of a hundred, two at a time") {
+  server::Limits limits = default_limits();
+  limits.pipeline = 2;
+  ServerRig rig(limits);
+  Client client(rig.port);
+  std::string text;
+  for (int i = 0; i < 100; i++)
+    text += post(call_text(std::to_string(i), "echo", "[" + std::to_string(i) + "]"));
+  client.write(text);
+  for (int i = 0; i < 100; i++) {
+    const std::string number = std::to_string(i);
+    CHECK(body_of(client.reply(rig)) ==
+          R"({"jsonrpc":"2.0","result":[)" + number + R"(],"id":)" + number + "}");
+    CHECK(rig.server->stats().in_flight.read() <= 2);
+  }
+}
+
+TEST_CASE("a full queue sheds with 503, and what was taken is answered") {
+  server::Limits limits = default_limits();
+  limits.queue = 4;
+  ServerRig rig(limits);
+  Client client(rig.port);
+  std::string text;
+  for (int i = 0; i < 10; i++) text += post(call_text(std::to_string(i), "echo", "[0]"));
+  client.write(text);
+  rig.loop.step(1000);                            // accepts
+  for (int i = 0; i < 3; i++) rig.loop.step(10);  // reads, without a drain: the queue fills up
+  int taken = 0, shed = 0;
+  for (int i = 0; i < 10; i++) {
+    const std::string reply = client.reply(rig);
+    (status_of(reply) == "200" ? taken : shed)++;
+    if (status_of(reply) == "503") CHECK(reply.find("Retry-After: 1\r\n") != std::string::npos);
+  }
+  CHECK(taken == 4);
+  CHECK(shed == 6);
+  CHECK(rig.server->stats().shed.read() == 6);
+}
+
+TEST_CASE("deadlines: a call that nobody answers, and one of a batch") {
+  ServerRig rig;
+  rig.keep = [](const server::Call& call) { return call.target != 0; };  // slow and hasty
+  Client client(rig.port);
+  client.write(post(call_text("1", "hasty", "[]")));
+  CHECK(body_of(client.reply(rig)) ==
+        R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Request timed out"},"id":1})");
+  CHECK(rig.server->stats().timeouts.read() == 1);
+  client.write(post("[" + call_text("2", "hasty", "[]") + "," + call_text("3", "slow", "[]") + "," +
+                    call_text("4", "echo", "[4]") + "]"));
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 3;
+  });
+  // The hasty one expires; only then the slow one is answered, and the reply has all three.
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept[1]->state.load() == server::CallState::expired;
+  });
+  rig.answer(*rig.kept[2], "\"done\"");
+  rig.turn_inbox();
+  const std::string reply = body_of(client.reply(rig));
+  CHECK(reply.find(R"("message":"Request timed out"},"id":2})") != std::string::npos);
+  CHECK(reply.find(R"({"jsonrpc":"2.0","result":"done","id":3})") != std::string::npos);
+  CHECK(reply.find(R"({"jsonrpc":"2.0","result":[4],"id":4})") != std::string::npos);
+  // Answers that come too late find their records alive and are dropped.
+  rig.answer(*rig.kept[0], "1");
+  rig.answer(*rig.kept[1], "1");
+  rig.turn_inbox();
+  CHECK(rig.server->stats().in_flight.read() == 0);
+}
+
+TEST_CASE("a peer that leaves: its calls are told, nothing is written to nobody, all is freed") {
+  ServerRig rig;
+  rig.keep = [](const server::Call&) { return true; };
+  {
+    Client client(rig.port);
+    client.write(post(call_text("1", "slow", "[]")) + post(call_text("2", "slow", "[]")));
+    wait_until([&] {
+      rig.step(1);
+      return rig.kept.size() == 2;
+    });
+  }
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept[0]->record->peer_gone.load();
+  });
+  rig.answer(*rig.kept[0], "1");
+  rig.answer(*rig.kept[1], "2");
+  rig.turn_inbox();
+  wait_until([&] {
+    rig.step(1);
+    return rig.server->stats().connections.read() == 0;
+  });
+  CHECK(rig.server->stats().in_flight.read() == 0);
+}
+
+TEST_CASE("a half-closed peer still gets its reply") {
+  ServerRig rig;
+  Client client(rig.port);
+  client.write(post(call_text("1", "echo", "[1]")));
+  client.shutdown();
+  CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[1],"id":1})");
+  wait_until([&] {
+    rig.step(1);
+    client.poll();
+    return client.ended() && rig.server->stats().connections.read() == 0;
+  });
+}
+
+TEST_CASE(
+    "draining: what is under way is answered with Connection: close, idle peers go, late ones are cut") {
+  ServerRig rig;
+  rig.keep = [](const server::Call& call) { return call.target == 1; };
+  Client idle(rig.port), busy(rig.port), stuck(rig.port);
+  idle.write("GET /livez HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(status_of(idle.reply(rig)) == "200");
+  busy.write(post(call_text("1", "slow", "[]")));
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 1;
+  });
+  stuck.write(post(call_text("2", "slow", "[]")));
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 2;
+  });
+  {
+    sched::Hold hold(rig.loop.m());
+    rig.server->drain(rig.loop.p(), os::monotonic_ns() + 300'000'000);
+  }
+  rig.answer(*rig.kept[0], "\"bye\"");
+  rig.turn_inbox();
+  const std::string reply = busy.reply(rig);
+  CHECK(reply.find("Connection: close\r\n") != std::string::npos);
+  CHECK(body_of(reply) == R"({"jsonrpc":"2.0","result":"bye","id":1})");
+  CHECK_FALSE(rig.server->closed());
+  busy.close();
+  wait_until([&] {
+    rig.step(1);
+    return rig.server->closed();
+  });
+  idle.poll();
+  stuck.poll();
+  CHECK(idle.ended());
+  CHECK(stuck.ended());
+  rig.answer(*rig.kept[1], "\"late\"");
+  rig.turn_inbox();
+}
+
+#if defined(TAILRACE_OS_FAKES) && TAILRACE_OS_FAKES
+TEST_CASE(
+    "short reads, short writes, EAGAIN and a lack of memory: every reply is whole or the connection ends") {
+  const uint64_t seed = test::seed();
+  INFO("TAILRACE_TEST_SEED=", seed);
+  struct State {
+    Random random;
+    bool mean;
+  } state{Random(seed), false};
+  os::Fakes fakes;
+  fakes.user = &state;
+  fakes.fail = [](void* user, os::Call call) noexcept {
+    auto& s = *static_cast<State*>(user);
+    if (call == os::Call::map_commit && s.mean) return s.random.below(2) ? ENOMEM : 0;
+    return 0;
+  };
+  fakes.cap = [](void* user, os::Call call, size_t bytes) noexcept {
+    auto& s = *static_cast<State*>(user);
+    if (call == os::Call::read || call == os::Call::write) return bytes;  // eventfds
+    return size_t{1} + s.random.below(bytes < 3000 ? bytes : 3000);
+  };
+  ServerRig rig;
+  const os::ScopedFakes scope(fakes);
+  for (int round = 0; round < 20; round++) {
+    state.mean = round >= 15;
+    Client client(rig.port);
+    const std::string big(1 + state.random.below(40'000), 'z');
+    client.write(post(call_text("1", "echo", "[\"" + big + "\"]")) + post(call_text("2", "echo", "[2]")));
+    const std::string reply = body_of(client.reply(rig));
+    if (state.mean && client.ended()) continue;
+    CHECK(reply == R"({"jsonrpc":"2.0","result":[")" + big + R"("],"id":1})");
+    CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[2],"id":2})");
+  }
+}
+#endif
+
+TEST_CASE("health is answered by a native M while the loop is blocked, and the queue in order afterwards") {
+  ServerRig rig;
+  Client client(rig.port), probe(rig.port);
+  probe.write("GET /livez HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(status_of(probe.reply(rig)) == "200");
+  for (int i = 0; i < 20; i++) client.write(post(call_text(std::to_string(i), "echo", "[0]")));
+  probe.write(
+      "GET /livez HTTP/1.1\r\nHost: t\r\n\r\nPOST /rpc HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n{");
+  // Nobody steps the loop here.
+  std::string reply;
+  wait_until([&] {
+    probe.poll();
+    reply = probe.reply();
+    return !reply.empty();
+  });
+  CHECK(status_of(reply) == "200");
+  wait_until([&] {
+    probe.poll();
+    reply = probe.reply();
+    return !reply.empty();
+  });
+  CHECK(body_of(reply).find("-32700") != std::string::npos);
+  CHECK(rig.loop.p().handoffs() >= 1);
+  for (int i = 0; i < 20; i++) {
+    CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[0],"id":)" + std::to_string(i) + "}");
+  }
+}
+
+TEST_CASE(
+    "many clients on threads, a loop that blocks now and then: every request is answered once, in order") {
+  const uint64_t seed = test::seed();
+  INFO("TAILRACE_TEST_SEED=", seed);
+  ServerRig rig;
+  constexpr int kClients = 4, kRounds = 150;
+  std::atomic<int> live{kClients}, wrong{0};
+  std::vector<std::thread> threads;
+  for (int c = 0; c < kClients; c++) {
+    threads.emplace_back([&, c] {
+      Random random(seed + static_cast<uint64_t>(c));
+      Client client(rig.port);
+      for (int round = 0; round < kRounds; round++) {
+        const int burst = 1 + static_cast<int>(random.below(8));
+        std::string text;
+        for (int i = 0; i < burst; i++)
+          text += post(call_text(std::to_string(round * 10 + i), "echo", "[0]"));
+        client.write(text);
+        for (int i = 0; i < burst; i++) {
+          std::string reply;
+          while ((reply = client.reply()).empty()) {
+            client.poll();
+            if (client.ended()) break;
+            std::this_thread::yield();
+          }
+          const std::string want =
+              R"({"jsonrpc":"2.0","result":[0],"id":)" + std::to_string(round * 10 + i) + "}";
+          if (body_of(reply) != want) wrong++;
+        }
+      }
+      live--;
+    });
+  }
+  Random random(seed);
+  while (live > 0) {
+    rig.step(1);
+    if (random.below(200) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(15));  // a blocked loop
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}

@@ -1,0 +1,163 @@
+// The isolate's side: handles that go stale, what is sealed where, and the race between an answer and a
+// deadline.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../sched/loop.h"
+#include "server/segment.h"
+
+using namespace tailrace;
+using namespace tailrace::server;
+
+TEST_CASE("a handle is good until its call is taken, and never again") {
+  memory::Cache cache;
+  CallTable table(cache);
+  std::vector<Call> calls(200);
+  std::vector<std::pair<uint32_t, uint32_t>> handles;
+  CHECK(table.reserve(200));
+  for (Call& call : calls) {
+    const uint32_t slot = table.add(call);
+    handles.emplace_back(slot, table.generation(slot));
+  }
+  for (size_t i = 0; i < calls.size(); i++)
+    CHECK(table.find(handles[i].first, handles[i].second) == &calls[i]);
+  for (size_t i = 0; i < calls.size(); i++)
+    CHECK(table.take(handles[i].first, handles[i].second) == &calls[i]);
+  CHECK(table.size() == 0);
+  CHECK(table.reserve(1));
+  const uint32_t slot = table.add(calls[0]);
+  for (auto [old, generation] : handles) CHECK(table.take(old, generation) == nullptr);
+  CHECK(table.find(12345, 1) == nullptr);
+  CHECK(table.take(slot, table.generation(slot)) == &calls[0]);
+  CHECK(table.take_any() == nullptr);
+}
+
+namespace {
+
+/** A record whose only "P" is the loop's; freed where it comes back. */
+RequestRecord* make_record(memory::Cache& cache, sched::P& p, const std::vector<std::string>& params,
+                           std::atomic<int>* returned = nullptr) {
+  size_t bytes = 0;
+  for (const auto& text : params) bytes += text.size() + 1;
+  RequestRecord* record = RequestRecord::create(cache, static_cast<uint32_t>(params.size()), bytes);
+  record->p = &p;
+  record->outstanding = static_cast<uint32_t>(params.size());
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < params.size(); i++) {
+    Call& call = record->calls()[i];
+    std::memcpy(record->data() + at, params[i].data(), params[i].size());
+    call.flags = Call::kHasParams;
+    call.kind = Call::Kind::result;
+    call.params = {at, static_cast<uint32_t>(params[i].size())};
+    call.id = {at, 1};
+    call.target = i;
+    call.deadline_ns = UINT64_MAX - 1;
+    at += static_cast<uint32_t>(params[i].size()) + 1;
+  }
+  static std::atomic<int>* counter;
+  counter = returned;
+  record->deliver = [](sched::Message& message, sched::P& p) noexcept {
+    if (counter) ++*counter;
+    static_cast<RequestRecord&>(message).destroy(p.cache());
+  };
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("small params are joined, large ones stand alone, and what does not fit waits") {
+  memory::Cache cache;
+  test::Loop loop;
+  HandlerGroup* group = HandlerGroup::create(cache, 16);
+  CallTable table(cache);
+  Drain drain(*group, table);
+  const std::string large = "[\"" + std::string(3000, 'l') + "\"]";
+  const std::vector<std::string> params = {"[1]", large, "{\"a\":\"\xc3\xbc\"}", "[4]"};
+  RequestRecord* record = make_record(cache, loop.p(), params);
+  for (uint32_t i = 0; i < 4; i++) CHECK(group->push(record->calls()[i]));
+
+  std::vector<int32_t> words(Drain::kWords * Drain::kMaxCalls);
+  std::vector<char> bytes(64);
+  Batch batch = drain.seal(words.data(), 512, bytes.data(), 64, 0);
+  CHECK(batch.calls == 1);  // the large one does not fit
+  CHECK(batch.needed == 0);
+  CHECK(std::string(bytes.data(), batch.joined_bytes) == "[[1]]");
+  CHECK(drain.pending());
+  batch = drain.seal(words.data(), 512, bytes.data(), 64, 0);
+  CHECK(batch.calls == 0);
+  CHECK(batch.needed > large.size());
+  bytes.resize(8192);
+  batch = drain.seal(words.data(), 512, bytes.data(), 8192, 0);
+  CHECK(batch.calls == 3);
+  CHECK(batch.joined == 2);
+  CHECK_FALSE(batch.ascii);
+  CHECK(std::string(bytes.data(), batch.joined_bytes) == "[{\"a\":\"\xc3\xbc\"},[4]]");
+  CHECK_FALSE(drain.pending());
+  for (uint32_t i = 0; i < 3; i++) {
+    const int32_t* word = words.data() + i * Drain::kWords;
+    CHECK(std::string(bytes.data() + word[4], static_cast<size_t>(word[5])) == params[i + 1]);
+    CHECK(((word[3] & Drain::kJoined) != 0) == (i != 0));
+    CHECK(word[2] == static_cast<int32_t>(i + 1));
+  }
+  CHECK(table.size() == 4);
+  drain.abandon(true);
+  loop.run();
+  CHECK(table.size() == 0);
+  group->destroy(cache);
+}
+
+TEST_CASE("a call that expired in the queue is not begun") {
+  memory::Cache cache;
+  test::Loop loop;
+  std::atomic<int> returned{0};
+  HandlerGroup* group = HandlerGroup::create(cache, 16);
+  CallTable table(cache);
+  Drain drain(*group, table);
+  RequestRecord* record = make_record(cache, loop.p(), {"[1]", "[2]"}, &returned);
+  CHECK(group->push(record->calls()[0]));
+  CHECK(group->push(record->calls()[1]));
+  CHECK(record->expire(RequestRecord::kAll) == RequestRecord::kSettled);
+  std::vector<int32_t> words(Drain::kWords * Drain::kMaxCalls);
+  std::vector<char> bytes(1024);
+  CHECK(drain.seal(words.data(), 512, bytes.data(), 1024, 0).calls == 0);
+  loop.run();
+  CHECK(returned == 1);
+  group->destroy(cache);
+}
+
+TEST_CASE("an answer and a deadline race: one of them wins, the record comes back once") {
+  memory::Cache cache;
+  test::Loop loop;
+  std::atomic<int> returned{0};
+  int answered = 0, expired = 0;
+  for (int round = 0; round < 2000; round++) {
+    RequestRecord* record = make_record(cache, loop.p(), {"[1]"}, &returned);
+    Call& call = record->calls()[0];
+    std::atomic<bool> go{false};
+    bool won = false;
+    std::thread isolate([&] {
+      memory::Cache mine;
+      while (!go.load()) {
+      }
+      Answer answer;
+      answer.kind = Call::Kind::result;
+      answer.bytes = "an answer that is longer than the room inside of a call, so that it needs a block";
+      won = settle(call, answer, mine);
+      mine.flush();
+    });
+    go = true;
+    while (record->expire(RequestRecord::kAll - 1) != RequestRecord::kSettled) {
+    }
+    const bool lost = call.state.load() == CallState::expired;
+    isolate.join();
+    CHECK(won == !lost);
+    (won ? answered : expired)++;
+    loop.run();
+    CHECK(returned == round + 1);
+  }
+  CHECK(answered + expired == 2000);
+}
