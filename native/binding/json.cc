@@ -1,9 +1,9 @@
 // The JSON part for JS. One crossing a parse: the tape goes into typed arrays JS has handed over, string
 // contents come back as the few strings they are cut from; lib/backend/native/json builds the values.
 //
-// Nothing here calls back into JS, so a parse cannot meet another one half done: a reviver, a toJSON or a getter
-// runs before or after a crossing, never during. Values are always those of the text as it was when it was
-// read; a text over memory another thread writes is copied by the facade before it comes here.
+// Nothing here calls back into JS, so a parse cannot meet another one half done: a reviver, a toJSON or a
+// getter runs before or after a crossing, never during. Values are always those of the text as it was when it
+// was read; a text over memory another thread writes is copied by the facade before it comes here.
 //
 // Plain Node-API where a call is hot: node-addon-api's checks cost as much as the call.
 #include "binding/json.h"
@@ -15,9 +15,9 @@
 #include "base/cpu.h"
 #include "json/kernel.h"
 #include "json/parser.h"
-#include "json/unescape.h"
 #include "json/scan.h"
 #include "json/text.h"
+#include "json/unescape.h"
 
 namespace tailrace::binding {
 
@@ -58,7 +58,14 @@ enum Header : size_t {
 };
 
 /** What parse() returns instead of strings; negative so that no count of anything is one. */
-enum Status : int32_t { kBad = -1, kBadUtf8 = -2, kUnsuited = -3, kNeedWords = -4, kNeedDoubles = -5, kNoMemory = -6 };
+enum Status : int32_t {
+  kBad = -1,
+  kBadUtf8 = -2,
+  kUnsuited = -3,
+  kNeedWords = -4,
+  kNeedDoubles = -5,
+  kNoMemory = -6
+};
 
 JsonLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
   void* data = nullptr;
@@ -92,7 +99,8 @@ Span span_of(napi_env env, const napi_value* argv) noexcept {
   return {static_cast<const char*>(data) + start, static_cast<size_t>(end - start)};
 }
 
-/** setup(words: Int32Array, doubles: Float64Array): where the next tapes go. Kept alive until the next setup. */
+/** setup(words: Int32Array, doubles: Float64Array): where the next tapes go. Kept alive until the next setup.
+ */
 napi_value setup(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2];
@@ -146,18 +154,25 @@ napi_value parse(napi_env env, napi_callback_info info) {
   napi_get_value_int32(env, argv[3], &strings);
   json::ValueTape& t = j.tape;
   if (span.size > json::kMaxValueTapeBytes) return status_value(env, kUnsuited);
-  if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity) return status_value(env, kNeedWords);
+  if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity)
+    return status_value(env, kNeedWords);
   t.latin_chunk = strings == 2 ? json::kMaxValueTapeBytes : 4096;
   t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
   t.alone = strings == 1 ? 13 : 0xffff'ffffu;  // V8 copies substrings below 13 characters
   j.stage1.begin(span.data, span.size);
   switch (json::kernel().write_values(j.stage1, t)) {
-    case json::TapeStatus::ok: break;
-    case json::TapeStatus::bad: return status_value(env, kBad);
-    case json::TapeStatus::bad_utf8: return status_value(env, kBadUtf8);
-    case json::TapeStatus::unsuited: return status_value(env, kUnsuited);
-    case json::TapeStatus::need_doubles: return status_value(env, kNeedDoubles);
-    case json::TapeStatus::no_memory: return status_value(env, kNoMemory);
+    case json::TapeStatus::ok:
+      break;
+    case json::TapeStatus::bad:
+      return status_value(env, kBad);
+    case json::TapeStatus::bad_utf8:
+      return status_value(env, kBadUtf8);
+    case json::TapeStatus::unsuited:
+      return status_value(env, kUnsuited);
+    case json::TapeStatus::need_doubles:
+      return status_value(env, kNeedDoubles);
+    case json::TapeStatus::no_memory:
+      return status_value(env, kNoMemory);
   }
   if (t.word_count + t.mixed_count * 2 > j.word_capacity) return status_value(env, kUnsuited);
   if (t.mixed_count) memcpy(t.words + t.word_count, t.mixed.data(), t.mixed_count * sizeof(json::Mixed));
@@ -181,7 +196,8 @@ napi_value parse(napi_env env, napi_callback_info info) {
   }
   napi_create_array_with_length(env, latin_chunks + utf16_chunks, &result);
   uint32_t at = 0;
-  if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_count, t.latin_ends, t.latin_end_count))
+  if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_count, t.latin_ends,
+                  t.latin_end_count))
     return status_value(env, kNoMemory);
   if (utf16_chunks && !put_chunks(env, result, at, napi_create_string_utf16, t.utf16.data(), t.utf16_count,
                                   t.utf16_ends, t.utf16_end_count))
@@ -279,7 +295,8 @@ napi_value valid(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/** index(bytes, start, end, policy, maxDepth): the tape of node.h as Uint32Array, offsets from start; or undefined. */
+/** index(bytes, start, end, policy, maxDepth): the tape of node.h as Uint32Array, offsets from start; or
+ * undefined. */
 napi_value index(napi_env env, napi_callback_info info) {
   size_t argc = 5;
   napi_value argv[5], buffer, result = nullptr;
@@ -334,7 +351,8 @@ napi_value minify(napi_env env, napi_callback_info info) {
   return result;
 }
 
-void export_function(napi_env env, napi_value to, const char* name, napi_callback function, JsonLocal* data) noexcept {
+void export_function(napi_env env, napi_value to, const char* name, napi_callback function,
+                     JsonLocal* data) noexcept {
   napi_value value;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value);
   napi_set_named_property(env, to, name, value);

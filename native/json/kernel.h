@@ -21,15 +21,15 @@ constexpr size_t kPieceBytes = 8192;
 struct Stage1 {
   const uint8_t* data;
   size_t size;
-  size_t at;              // bytes read
-  uint64_t in_string;     // all ones: the last block ended inside a string
-  uint64_t escaped;       // 1: the next byte is escaped
-  uint64_t scalar;        // 1: the last byte was part of a run of anything else
-  bool bad;               // a control character inside a string
-  bool bad_utf8;          // seen when its piece was read, before any token of it is used
-  bool backslash;         // seen so far
-  bool non_ascii;         // seen so far
-  uint8_t utf8[64];       // the kernel's carry between blocks
+  size_t at;           // bytes read
+  uint64_t in_string;  // all ones: the last block ended inside a string
+  uint64_t escaped;    // 1: the next byte is escaped
+  uint64_t scalar;     // 1: the last byte was part of a run of anything else
+  bool bad;            // a control character inside a string
+  bool bad_utf8;       // seen when its piece was read, before any token of it is used
+  bool backslash;      // seen so far
+  bool non_ascii;      // seen so far
+  uint8_t utf8[64];    // the kernel's carry between blocks
   uint32_t count;
   uint32_t used;
   // one slot for the end mark, 64 for the whole vectors that are stored at the end

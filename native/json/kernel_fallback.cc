@@ -5,9 +5,9 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/scan.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
-#include "json/scan.h"
 
 namespace tailrace::json::fallback {
 

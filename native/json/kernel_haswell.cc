@@ -11,7 +11,8 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), \
+                             apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
@@ -49,11 +50,11 @@ inline Masks classify(const Block& b) noexcept {
   // The low nibble picks the only byte with that nibble that is in the class. Brackets are compared with the
   // bit of lower case set, which makes [ ] equal to { }, and also 0x0c and 0x1a equal to , and : — stage 2
   // looks at the byte itself.
-  const __m256i space_table = _mm256_setr_epi8(' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r',
-                                               100, 100, ' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112,
-                                               100, '\r', 100, 100);
-  const __m256i op_table = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                            0, 0, 0, ':', '{', ',', '}', 0, 0);
+  const __m256i space_table =
+      _mm256_setr_epi8(' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100, ' ',
+                       100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100);
+  const __m256i op_table = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0, 0, 0, 0,
+                                            0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0);
   const __m256i lower = _mm256_set1_epi8(0x20);
   const __m256i last_control = _mm256_set1_epi8(0x1f);
   Masks m;
@@ -106,9 +107,9 @@ struct Utf8 {
   }
 
   __m256i unfinished() const noexcept {
-    const __m256i limit = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-                                           -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, static_cast<char>(0xef),
-                                           static_cast<char>(0xdf), static_cast<char>(0xbf));
+    const __m256i limit = _mm256_setr_epi8(
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+        -1, -1, -1, -1, static_cast<char>(0xef), static_cast<char>(0xdf), static_cast<char>(0xbf));
     return _mm256_subs_epu8(before, limit);
   }
 
@@ -119,22 +120,68 @@ struct Utf8 {
 
   void step(__m256i now) noexcept {
     enum : uint8_t {
-      kTooShort = 1, kTooLong = 2, kOverlong3 = 4, kTooLarge = 8, kSurrogate = 16, kOverlong2 = 32,
-      kTooLarge1000 = 64, kOverlong4 = 64, kTwoConts = 128, kCarry = kTooShort | kTooLong | kTwoConts,
+      kTooShort = 1,
+      kTooLong = 2,
+      kOverlong3 = 4,
+      kTooLarge = 8,
+      kSurrogate = 16,
+      kOverlong2 = 32,
+      kTooLarge1000 = 64,
+      kOverlong4 = 64,
+      kTwoConts = 128,
+      kCarry = kTooShort | kTooLong | kTwoConts,
     };
     constexpr uint8_t kLarge = kCarry | kTooLarge | kTooLarge1000;
     alignas(16) static constexpr uint8_t kFirstHigh[16] = {
-        kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTwoConts, kTwoConts,
-        kTwoConts, kTwoConts, kTooShort | kOverlong2, kTooShort, kTooShort | kOverlong3 | kSurrogate,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTwoConts,
+        kTwoConts,
+        kTwoConts,
+        kTwoConts,
+        kTooShort | kOverlong2,
+        kTooShort,
+        kTooShort | kOverlong3 | kSurrogate,
         kTooShort | kTooLarge | kTooLarge1000 | kOverlong4};
-    alignas(16) static constexpr uint8_t kFirstLow[16] = {
-        kCarry | kOverlong3 | kOverlong2 | kOverlong4, kCarry | kOverlong2, kCarry, kCarry, kCarry | kTooLarge,
-        kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge | kSurrogate, kLarge, kLarge};
+    alignas(16) static constexpr uint8_t kFirstLow[16] = {kCarry | kOverlong3 | kOverlong2 | kOverlong4,
+                                                          kCarry | kOverlong2,
+                                                          kCarry,
+                                                          kCarry,
+                                                          kCarry | kTooLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge | kSurrogate,
+                                                          kLarge,
+                                                          kLarge};
     constexpr uint8_t kSecond = kTooLong | kOverlong2 | kTwoConts;
-    alignas(16) static constexpr uint8_t kSecondHigh[16] = {
-        kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort,
-        kSecond | kOverlong3 | kTooLarge1000 | kOverlong4, kSecond | kOverlong3 | kTooLarge,
-        kSecond | kSurrogate | kTooLarge, kSecond | kSurrogate | kTooLarge, kTooShort, kTooShort, kTooShort, kTooShort};
+    alignas(16) static constexpr uint8_t kSecondHigh[16] = {kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kSecond | kOverlong3 | kTooLarge1000 | kOverlong4,
+                                                            kSecond | kOverlong3 | kTooLarge,
+                                                            kSecond | kSurrogate | kTooLarge,
+                                                            kSecond | kSurrogate | kTooLarge,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort};
     const __m256i nibble = _mm256_set1_epi8(0x0f);
     __m256i back1 = back<1>(now, before);
     __m256i named = _mm256_and_si256(
@@ -144,7 +191,8 @@ struct Utf8 {
         _mm256_shuffle_epi8(table_of(kSecondHigh), _mm256_and_si256(_mm256_srli_epi16(now, 4), nibble)));
     __m256i third = _mm256_subs_epu8(back<2>(now, before), _mm256_set1_epi8(0xe0 - 0x80));
     __m256i fourth = _mm256_subs_epu8(back<3>(now, before), _mm256_set1_epi8(0xf0 - 0x80));
-    __m256i must = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8(static_cast<char>(0x80)));
+    __m256i must =
+        _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8(static_cast<char>(0x80)));
     error = _mm256_or_si256(error, _mm256_xor_si256(must, named));
     before = now;
   }
@@ -184,7 +232,8 @@ inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t
     v = _mm256_load_si256(reinterpret_cast<const __m256i*>(last));
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
-  uint32_t mask = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
+  uint32_t mask =
+      static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
   return (found | _bzhi_u32(mask, static_cast<uint32_t>(n - i))) == 0;
 }
 

@@ -14,7 +14,10 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), apply_to = function)
+#pragma clang attribute push(                                                                                                      \
+    __attribute__((target(                                                                                                         \
+        "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq")
@@ -38,7 +41,7 @@ inline __m512i table_of(const uint8_t* t) noexcept {
 
 inline Masks classify(const Block& b) noexcept {
   // as in kernel_haswell.cc
-  alignas(16) static constexpr uint8_t kSpaces[16] = {' ', 100, 100, 100, 17, 100, 113, 2,
+  alignas(16) static constexpr uint8_t kSpaces[16] = {' ', 100,  100,  100, 17,  100,  113, 2,
                                                       100, '\t', '\n', 112, 100, '\r', 100, 100};
   alignas(16) static constexpr uint8_t kOps[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0};
   Masks m;
@@ -117,22 +120,68 @@ struct Utf8 {
       return;
     }
     enum : uint8_t {
-      kTooShort = 1, kTooLong = 2, kOverlong3 = 4, kTooLarge = 8, kSurrogate = 16, kOverlong2 = 32,
-      kTooLarge1000 = 64, kOverlong4 = 64, kTwoConts = 128, kCarry = kTooShort | kTooLong | kTwoConts,
+      kTooShort = 1,
+      kTooLong = 2,
+      kOverlong3 = 4,
+      kTooLarge = 8,
+      kSurrogate = 16,
+      kOverlong2 = 32,
+      kTooLarge1000 = 64,
+      kOverlong4 = 64,
+      kTwoConts = 128,
+      kCarry = kTooShort | kTooLong | kTwoConts,
     };
     constexpr uint8_t kLarge = kCarry | kTooLarge | kTooLarge1000;
     alignas(16) static constexpr uint8_t kFirstHigh[16] = {
-        kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTooLong, kTwoConts, kTwoConts,
-        kTwoConts, kTwoConts, kTooShort | kOverlong2, kTooShort, kTooShort | kOverlong3 | kSurrogate,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTooLong,
+        kTwoConts,
+        kTwoConts,
+        kTwoConts,
+        kTwoConts,
+        kTooShort | kOverlong2,
+        kTooShort,
+        kTooShort | kOverlong3 | kSurrogate,
         kTooShort | kTooLarge | kTooLarge1000 | kOverlong4};
-    alignas(16) static constexpr uint8_t kFirstLow[16] = {
-        kCarry | kOverlong3 | kOverlong2 | kOverlong4, kCarry | kOverlong2, kCarry, kCarry, kCarry | kTooLarge,
-        kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge, kLarge | kSurrogate, kLarge, kLarge};
+    alignas(16) static constexpr uint8_t kFirstLow[16] = {kCarry | kOverlong3 | kOverlong2 | kOverlong4,
+                                                          kCarry | kOverlong2,
+                                                          kCarry,
+                                                          kCarry,
+                                                          kCarry | kTooLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge,
+                                                          kLarge | kSurrogate,
+                                                          kLarge,
+                                                          kLarge};
     constexpr uint8_t kSecond = kTooLong | kOverlong2 | kTwoConts;
-    alignas(16) static constexpr uint8_t kSecondHigh[16] = {
-        kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort, kTooShort,
-        kSecond | kOverlong3 | kTooLarge1000 | kOverlong4, kSecond | kOverlong3 | kTooLarge,
-        kSecond | kSurrogate | kTooLarge, kSecond | kSurrogate | kTooLarge, kTooShort, kTooShort, kTooShort, kTooShort};
+    alignas(16) static constexpr uint8_t kSecondHigh[16] = {kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kSecond | kOverlong3 | kTooLarge1000 | kOverlong4,
+                                                            kSecond | kOverlong3 | kTooLarge,
+                                                            kSecond | kSurrogate | kTooLarge,
+                                                            kSecond | kSurrogate | kTooLarge,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort,
+                                                            kTooShort};
     const __m512i nibble = _mm512_set1_epi8(0x0f);
     __m512i back1 = back<1>(now, before);
     __m512i named = _mm512_and_si512(
@@ -142,7 +191,8 @@ struct Utf8 {
         _mm512_shuffle_epi8(table_of(kSecondHigh), _mm512_and_si512(_mm512_srli_epi16(now, 4), nibble)));
     __m512i third = _mm512_subs_epu8(back<2>(now, before), _mm512_set1_epi8(0xe0 - 0x80));
     __m512i fourth = _mm512_subs_epu8(back<3>(now, before), _mm512_set1_epi8(0xf0 - 0x80));
-    __m512i must = _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8(static_cast<char>(0x80)));
+    __m512i must =
+        _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8(static_cast<char>(0x80)));
     error |= _mm512_test_epi8_mask(_mm512_xor_si512(must, named), _mm512_set1_epi8(-1));
     before = now;
     clean = false;

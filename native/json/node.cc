@@ -30,7 +30,8 @@ bool same_string(std::string_view raw, std::string_view text, bool escapes) noex
       }
     }
     ptrdiff_t n = to_utf8(p, length, piece, false);
-    if (n < 0 || text.size() - at < static_cast<size_t>(n) || memcmp(text.data() + at, piece, static_cast<size_t>(n)) != 0)
+    if (n < 0 || text.size() - at < static_cast<size_t>(n) ||
+        memcmp(text.data() + at, piece, static_cast<size_t>(n)) != 0)
       return false;
     at += static_cast<size_t>(n);
     p += length;
@@ -88,7 +89,8 @@ bool Node::get_int64(int64_t* out) const noexcept {
   uint64_t value = 0;
   for (size_t i = negative; i < r.size(); i++) {
     uint32_t digit = static_cast<uint32_t>(r[i] - '0');
-    if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, digit, &value))
+    if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) ||
+        __builtin_add_overflow(value, digit, &value))
       return false;
   }
   if (negative ? value == 0 || value > 1ull << 63 : value >= 1ull << 63) return false;

@@ -39,12 +39,19 @@ class Node {
   bool valid() const noexcept { return tape_ != nullptr; }
   Type type() const noexcept {
     switch (tape_->text[entry().begin]) {
-      case '{': return Type::object;
-      case '[': return Type::array;
-      case '"': return Type::string;
-      case 't': case 'f': return Type::boolean;
-      case 'n': return Type::null;
-      default: return Type::number;
+      case '{':
+        return Type::object;
+      case '[':
+        return Type::array;
+      case '"':
+        return Type::string;
+      case 't':
+      case 'f':
+        return Type::boolean;
+      case 'n':
+        return Type::null;
+      default:
+        return Type::number;
     }
   }
   bool is(Type t) const noexcept { return type() == t; }
@@ -82,7 +89,8 @@ class Node {
   /** The double JSON.parse would give. */
   double number() const noexcept;
 
-  /** Walks elements, or keys and values, in document order: `for (auto it = n.begin(); it.more(); it.next())`. */
+  /** Walks elements, or keys and values, in document order: `for (auto it = n.begin(); it.more();
+   * it.next())`. */
   class Iterator {
    public:
     Iterator() noexcept = default;

@@ -8,16 +8,17 @@
 namespace tailrace::json {
 namespace {
 
-constexpr int kLowest = -342;   // below: zero, whatever 64 bits the mantissa has
-constexpr int kHighest = 308;   // above: infinity
+constexpr int kLowest = -342;  // below: zero, whatever 64 bits the mantissa has
+constexpr int kHighest = 308;  // above: infinity
 
 struct Wide {
   uint64_t high, low;
 };
 
 // 5^q for every q, as the leading 128 bits (highest bit set); truncated for q >= 0, rounded up for q < 0, as
-// the algorithm wants. Computed by the compiler: up by multiplying, down by dividing 2^960 by 5 again and again
-// (the floor of a floor is the floor of the whole, so nothing is lost; 5^342 has 795 bits, 165 are left).
+// the algorithm wants. Computed by the compiler: up by multiplying, down by dividing 2^960 by 5 again and
+// again (the floor of a floor is the floor of the whole, so nothing is lost; 5^342 has 795 bits, 165 are
+// left).
 struct Powers {
   Wide of[kHighest - kLowest + 1];
 
@@ -135,15 +136,20 @@ double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool trunca
   }
   auto result = std::from_chars(text, text + size, value);
   if (result.ec == std::errc::result_out_of_range) {
-    // too large or too small, and from_chars does not say which: the place of the first digit that counts does
+    // too large or too small, and from_chars does not say which: the place of the first digit that counts
+    // does
     int64_t place = 0, written = 0;
     bool significant = false, fraction = false;
     size_t i = negative ? 1 : 0;
     for (; i < size && (text[i] | 0x20) != 'e'; i++) {
-      if (text[i] == '.') fraction = true;
-      else if (significant) place += fraction ? 0 : 1;
-      else if (text[i] != '0') significant = true, place = fraction ? -written - 1 : 0;
-      else if (fraction) written++;
+      if (text[i] == '.')
+        fraction = true;
+      else if (significant)
+        place += fraction ? 0 : 1;
+      else if (text[i] != '0')
+        significant = true, place = fraction ? -written - 1 : 0;
+      else if (fraction)
+        written++;
     }
     int64_t power = 0;
     if (i < size) {

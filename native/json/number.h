@@ -1,9 +1,9 @@
 // Numbers: decimal text to the double nearest to it (ties to even), exactly as JSON.parse rounds.
 //
-// Three ways, the first that can: Clinger's (mantissa and power of ten both exact doubles: one multiplication),
-// Eisel and Lemire's ("Number parsing at a gigabyte per second", 2021: a 64 by 128 bit product decides nearly
-// always), and the standard library's std::from_chars, which is exact, for the rest: more than 19 digits,
-// halfway cases, subnormals.
+// Three ways, the first that can: Clinger's (mantissa and power of ten both exact doubles: one
+// multiplication), Eisel and Lemire's ("Number parsing at a gigabyte per second", 2021: a 64 by 128 bit
+// product decides nearly always), and the standard library's std::from_chars, which is exact, for the rest:
+// more than 19 digits, halfway cases, subnormals.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace tailrace::json {
 
-/** Bytes that may follow a number or a literal: space, comma, closing bracket. (`:` and quotes fail later.) */
+/** Bytes that may follow a number or a literal: space, comma, closing bracket. (`:` and quotes fail later.)
+ */
 inline bool ends_token(uint8_t c) noexcept {
   return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
@@ -23,7 +24,8 @@ struct Number {
   bool beyond_double;  // without fraction and exponent, and a double may not hold it
 };
 
-/** mantissa · 10^exponent; `text`, `size` are the number as written, for the slow way. Overflow gives Infinity. */
+/** mantissa · 10^exponent; `text`, `size` are the number as written, for the slow way. Overflow gives
+ * Infinity. */
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept;
 
@@ -39,14 +41,16 @@ inline const uint8_t* read_number(const uint8_t* p, Number* out) noexcept {
   uint64_t mantissa = 0;
   for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++) mantissa = mantissa * 10 + d;
   ptrdiff_t count = p - digits;
-  if (count == 0 || (*digits == '0' && count > 1)) [[unlikely]] return nullptr;
+  if (count == 0 || (*digits == '0' && count > 1)) [[unlikely]]
+    return nullptr;
   int64_t exponent = 0;
   bool whole = true;
   if (*p == '.') {
     whole = false;
     const uint8_t* fraction = ++p;
     for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++) mantissa = mantissa * 10 + d;
-    if (p == fraction) [[unlikely]] return nullptr;
+    if (p == fraction) [[unlikely]]
+      return nullptr;
     exponent = fraction - p;
     count += p - fraction;
   }
@@ -59,7 +63,8 @@ inline const uint8_t* read_number(const uint8_t* p, Number* out) noexcept {
     int64_t e = 0;
     for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++)
       if (e < 1'000'000'000'000) e = e * 10 + d;
-    if (p == power) [[unlikely]] return nullptr;
+    if (p == power) [[unlikely]]
+      return nullptr;
     exponent += minus ? -e : e;
   }
   if (whole && count <= 18 && !(negative && mantissa == 0)) [[likely]] {

@@ -61,7 +61,8 @@ bool Parser::reserve(size_t entries) noexcept {
   return true;
 }
 
-Result<Node> Parser::parse(const char* data, size_t size, const DocumentOptions& options, ParseError* error) noexcept {
+Result<Node> Parser::parse(const char* data, size_t size, const DocumentOptions& options,
+                           ParseError* error) noexcept {
   ParseError failure;
   if (size >= 0xffff'ffffu) {
     failure = {Error::json_size, 0, false};

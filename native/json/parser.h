@@ -56,7 +56,8 @@ class Parser {
   Parser& operator=(const Parser&) = delete;
 
   /** The root. On failure the Status has the error and `*error` (may be null) its offset too. */
-  Result<Node> parse(const char* data, size_t size, const DocumentOptions& options, ParseError* error) noexcept;
+  Result<Node> parse(const char* data, size_t size, const DocumentOptions& options,
+                     ParseError* error) noexcept;
 
   /** The tape of the last successful parse. */
   const Tape& tape() const noexcept { return tape_; }

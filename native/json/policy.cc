@@ -20,21 +20,22 @@ class KeySet {
     size_t slots = 4;
     while (slots < n * 2) slots *= 2;
     size_t bytes = object.raw().size();
-    if (!table_.reserve(slots, 0) || !spans_.reserve(n, 0) || !text_.reserve(bytes + 1, 0)) return Error::out_of_memory;
+    if (!table_.reserve(slots, 0) || !spans_.reserve(n, 0) || !text_.reserve(bytes + 1, 0))
+      return Error::out_of_memory;
     memset(table_.data(), 0, slots * sizeof(uint32_t));
     size_t used = 0;
     uint32_t count = 0;
     for (auto it = object.begin(); it.more(); it.next()) {
       std::string_view raw = it.key().raw();
       uint8_t* at = text_.data() + used;
-      ptrdiff_t length =
-          to_utf8(reinterpret_cast<const uint8_t*>(raw.data()) + 1, raw.size() - 2, at, true);
+      ptrdiff_t length = to_utf8(reinterpret_cast<const uint8_t*>(raw.data()) + 1, raw.size() - 2, at, true);
       spans_[count] = {static_cast<uint32_t>(used), static_cast<uint32_t>(length)};
       used += static_cast<size_t>(length);
       size_t slot = hash(at, static_cast<size_t>(length)) & (slots - 1);
       for (; table_[slot]; slot = (slot + 1) & (slots - 1)) {
         const Span& other = spans_[table_[slot] - 1];
-        if (other.length == spans_[count].length && memcmp(text_.data() + other.offset, at, other.length) == 0) {
+        if (other.length == spans_[count].length &&
+            memcmp(text_.data() + other.offset, at, other.length) == 0) {
           *found = it.key().index();
           return Error::json_duplicate_key;
         }
@@ -62,7 +63,8 @@ class KeySet {
     return static_cast<size_t>(mix(h ^ v));
   }
   static uint64_t mix(uint64_t x) noexcept {
-    unsigned __int128 product = static_cast<unsigned __int128>(x ^ 0xa0761d6478bd642full) * 0xe7037ed1a0b428dbull;
+    unsigned __int128 product =
+        static_cast<unsigned __int128>(x ^ 0xa0761d6478bd642full) * 0xe7037ed1a0b428dbull;
     return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
   }
   /** Where this library was loaded: not known to who sends texts. */
@@ -104,8 +106,10 @@ ParseError check_keys(memory::Cache& cache, const Tape& tape, const DocumentOpti
       }
       Node constructor;
       uint32_t constructor_key = 0;
-      for (auto it = node.begin(); (options.forbid_proto || options.forbid_constructor) && it.more(); it.next()) {
-        if (options.forbid_proto && is_key(tape, it.key(), "__proto__")) note(Error::json_forbidden_key, it.key().index(), false);
+      for (auto it = node.begin(); (options.forbid_proto || options.forbid_constructor) && it.more();
+           it.next()) {
+        if (options.forbid_proto && is_key(tape, it.key(), "__proto__"))
+          note(Error::json_forbidden_key, it.key().index(), false);
         if (options.forbid_constructor && is_key(tape, it.key(), "constructor")) {
           constructor = it.value();
           constructor_key = it.key().index();

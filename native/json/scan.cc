@@ -25,7 +25,8 @@ class Scanner {
   ParseError run() noexcept {
     Error error = document();
     if (error == Error::ok) return {};
-    if (at_ >= size_ && error != Error::json_depth && error != Error::out_of_memory) error = Error::json_unexpected_end;
+    if (at_ >= size_ && error != Error::json_depth && error != Error::out_of_memory)
+      error = Error::json_unexpected_end;
     return {error, at_, false};
   }
 
@@ -35,7 +36,9 @@ class Scanner {
   static bool digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
   void space() noexcept {
-    while (at_ < size_ && (data_[at_] == ' ' || data_[at_] == '\n' || data_[at_] == '\r' || data_[at_] == '\t')) at_++;
+    while (at_ < size_ &&
+           (data_[at_] == ' ' || data_[at_] == '\n' || data_[at_] == '\r' || data_[at_] == '\t'))
+      at_++;
   }
 
   bool open(bool object) noexcept {
@@ -116,8 +119,10 @@ class Scanner {
   Error number() noexcept {
     if (peek() == '-') at_++;
     if (!digit(peek())) return Error::json_invalid_number;
-    if (peek() == '0') at_++;
-    else while (digit(peek())) at_++;
+    if (peek() == '0')
+      at_++;
+    else
+      while (digit(peek())) at_++;
     if (peek() == '.') {
       at_++;
       if (!digit(peek())) return Error::json_invalid_number;
@@ -147,9 +152,11 @@ class Scanner {
         for (int i = 0; i < 4; i++) {
           at_++;
           char h = peek();
-          if (!digit(h) && !(h >= 'a' && h <= 'f') && !(h >= 'A' && h <= 'F')) return Error::json_invalid_string;
+          if (!digit(h) && !(h >= 'a' && h <= 'f') && !(h >= 'A' && h <= 'F'))
+            return Error::json_invalid_string;
         }
-      } else if (e != '"' && e != '\\' && e != '/' && e != 'b' && e != 'f' && e != 'n' && e != 'r' && e != 't') {
+      } else if (e != '"' && e != '\\' && e != '/' && e != 'b' && e != 'f' && e != 'n' && e != 'r' &&
+                 e != 't') {
         return Error::json_invalid_string;
       }
     }
@@ -166,7 +173,8 @@ class Scanner {
 
 }  // namespace
 
-ParseError scan(memory::Cache& cache, const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept {
+ParseError scan(memory::Cache& cache, const char* data, size_t size, uint32_t max_depth,
+                bool strict_utf8) noexcept {
   if (strict_utf8) {
     size_t bad = find_bad_utf8(data, size);
     if (bad != size) return {Error::json_invalid_utf8, bad, false};

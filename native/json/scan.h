@@ -46,6 +46,7 @@ size_t find_bad_utf8(const char* data, size_t size) noexcept;
  * json_invalid_utf8 before all others when `strict_utf8`. Error::ok: nothing is wrong. Error::out_of_memory
  * when there is none for the nesting.
  */
-ParseError scan(memory::Cache& cache, const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
+ParseError scan(memory::Cache& cache, const char* data, size_t size, uint32_t max_depth,
+                bool strict_utf8) noexcept;
 
 }  // namespace tailrace::json

@@ -20,7 +20,8 @@ uint32_t hash_of(const uint8_t* p, uint32_t n) noexcept {
 }  // namespace
 
 bool Shapes::begin() noexcept {
-  if (!full_) [[likely]] return true;
+  if (!full_) [[likely]]
+    return true;
   if (!nodes_.reserve(256, 0) || !arena_.reserve(8192, 0) || !keys_.reserve(128, 0) ||
       !table_.reserve(kTableSize, 0) || !shapes_.reserve(32, 0))
     return false;

@@ -30,15 +30,15 @@ struct ShapeNode {
   uint32_t predicted;   // the child taken last; 0: none (0 is the trie's own root, nobody's child)
   uint32_t first_child;
   uint32_t sibling;
-  uint32_t sub;      // root of the objects that stand in this slot
-  uint32_t parent;   // kNoParent: the root of an object, before its first key
+  uint32_t sub;     // root of the objects that stand in this slot
+  uint32_t parent;  // kNoParent: the root of an object, before its first key
   uint32_t key_id;
-  int32_t shape;     // its constructor's number, or -1
-  uint16_t hits;     // objects that ended here
+  int32_t shape;  // its constructor's number, or -1
+  uint16_t hits;  // objects that ended here
   uint16_t children;
-  uint8_t depth;     // keys from the root of the object to here
+  uint8_t depth;  // keys from the root of the object to here
   uint8_t flags;
-  bool map;          // of a root: its objects are maps
+  bool map;  // of a root: its objects are maps
 };
 
 class Shapes {
@@ -86,7 +86,7 @@ class Shapes {
   struct Key {
     uint32_t offset;  // unescaped, WTF-8, in the arena
     uint32_t length;
-    uint32_t next;    // same hash slot
+    uint32_t next;  // same hash slot
   };
   uint32_t generation() const noexcept { return generation_; }
   uint32_t node_count() const noexcept { return node_count_; }

@@ -45,7 +45,8 @@ size_t transcode(const uint8_t* text, size_t size, char16_t* to) noexcept {
       *out++ = static_cast<char16_t>((c & 15) << 12 | (text[i + 1] & 63u) << 6 | (text[i + 2] & 63u));
       i += 3;
     } else if (left >= 4) {
-      c = ((c & 7) << 18 | (text[i + 1] & 63u) << 12 | (text[i + 2] & 63u) << 6 | (text[i + 3] & 63u)) - 0x10000;
+      c = ((c & 7) << 18 | (text[i + 1] & 63u) << 12 | (text[i + 2] & 63u) << 6 | (text[i + 3] & 63u)) -
+          0x10000;
       *out++ = static_cast<char16_t>(0xd800 + (c >> 10 & 0x3ff));
       *out++ = static_cast<char16_t>(0xdc00 + (c & 0x3ff));
       i += 4;

@@ -62,7 +62,8 @@ ptrdiff_t to_utf8(const uint8_t* from, size_t n, uint8_t* to, bool wtf8) noexcep
   while (p < end) {
     if (*p != '\\') {
       const void* next = memchr(p, '\\', static_cast<size_t>(end - p));
-      size_t run = next ? static_cast<size_t>(static_cast<const uint8_t*>(next) - p) : static_cast<size_t>(end - p);
+      size_t run =
+          next ? static_cast<size_t>(static_cast<const uint8_t*>(next) - p) : static_cast<size_t>(end - p);
       memmove(out, p, run);
       out += run;
       p += run;

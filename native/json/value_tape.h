@@ -31,7 +31,16 @@
 
 namespace tailrace::json {
 
-enum Tag : int32_t { kSmall = 0, kDouble = 1, kLatin = 2, kUtf16 = 3, kObject = 4, kArray = 5, kOther = 6, kNode = 7 };
+enum Tag : int32_t {
+  kSmall = 0,
+  kDouble = 1,
+  kLatin = 2,
+  kUtf16 = 3,
+  kObject = 4,
+  kArray = 5,
+  kOther = 6,
+  kNode = 7
+};
 enum Other : int32_t {
   kNull = 0,
   kTrue = 1,
@@ -77,17 +86,26 @@ struct ValueTape {
   explicit ValueTape(memory::Cache& cache) noexcept
       : shapes(cache), latin(cache), utf16(cache), latin_ends(cache), utf16_ends(cache), mixed(cache) {}
 
-  /** Words a text of that many bytes can need: no check for each word. */
-  static constexpr size_t words_for(size_t bytes) noexcept { return bytes / 2 + 64; }
+  /**
+   * Words a text of that many bytes can need, so that no word needs a check: half a word a byte, and as much
+   * again for each container that is open (the text may end, or fail, before it is closed).
+   */
+  static constexpr size_t words_for(size_t bytes) noexcept { return bytes / 2 + 64 + kMaxNesting; }
+  /** Deeper texts are unsuited: each level is a C++ frame while writing and a JavaScript frame while reading.
+   */
+  static constexpr uint32_t kMaxNesting = 200;
 
   // the caller's arrays
   int32_t* words = nullptr;  // room for words_for(size)
   double* doubles = nullptr;
   size_t double_capacity = 0;
-  /** Characters a chunk may have (a longer string is a chunk of its own); strings of `alone` and more get their own. */
+  /** Characters a chunk may have (a longer string is a chunk of its own); strings of `alone` and more get
+   * their own. */
   uint32_t latin_chunk = 4096;
   uint32_t utf16_chunk = 2048;
   uint32_t alone = 0xffff'ffffu;
+  /** Texts that are mostly maps, or objects of shapes never seen before, are unsuited. */
+  bool give_up_on_maps = false;
 
   Shapes shapes;
 

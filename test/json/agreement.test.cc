@@ -17,14 +17,22 @@ class Maker {
 
   std::string value(int depth) {
     switch (below(depth > 0 ? 9 : 6)) {
-      case 0: return number();
-      case 1: return string();
-      case 2: return below(2) ? "true" : "false";
-      case 3: return "null";
-      case 4: return std::to_string(static_cast<int64_t>(random_() >> below(63)));
-      case 5: return string();
-      case 6: return list(depth, false);
-      default: return list(depth, true);
+      case 0:
+        return number();
+      case 1:
+        return string();
+      case 2:
+        return below(2) ? "true" : "false";
+      case 3:
+        return "null";
+      case 4:
+        return std::to_string(static_cast<int64_t>(random_() >> below(63)));
+      case 5:
+        return string();
+      case 6:
+        return list(depth, false);
+      default:
+        return list(depth, true);
     }
   }
 
@@ -38,8 +46,14 @@ class Maker {
     return n;
   }
   std::string string() {
-    static const char* const kPieces[] = {"a", "key", "é", "日", "😀", "\\n", "\\\\", "\\\"", "\\u00e9", "\\ud83d\\ude00",
-                                          "\\ud800", "the quick brown fox jumps over it", "/", "{}[]:,", "\\u0000"};
+    static const char* const kPieces[] = {"a",       "key",
+                                          "é",       "日",
+                                          "😀",       "\\n",
+                                          "\\\\",    "\\\"",
+                                          "\\u00e9", "\\ud83d\\ude00",
+                                          "\\ud800", "the quick brown fox jumps over it",
+                                          "/",       "{}[]:,",
+                                          "\\u0000"};
     std::string s = "\"";
     for (uint64_t i = below(6); i > 0; i--) s += kPieces[below(15)];
     if (below(20) == 0) s += std::string(below(200), 'x');
@@ -50,7 +64,8 @@ class Maker {
     uint64_t n = below(8);
     for (uint64_t i = 0; i < n; i++) {
       if (i) s += "," + space();
-      if (object) s += (below(4) ? "\"k" + std::to_string(below(5)) + "\"" : string()) + space() + ":" + space();
+      if (object)
+        s += (below(4) ? "\"k" + std::to_string(below(5)) + "\"" : string()) + space() + ":" + space();
       s += value(depth - 1);
     }
     return s + space() + (object ? "}" : "]");
@@ -75,10 +90,17 @@ TEST_CASE("valid and broken texts: every reader and every kernel agree") {
       std::string broken = text;
       size_t at = maker.below(broken.size());
       switch (maker.below(4)) {
-        case 0: broken[at] = static_cast<char>(maker.below(256)); break;
-        case 1: broken.erase(at, 1 + maker.below(3)); break;
-        case 2: broken.insert(at, 1, "\"\\{}[]:,0-e. \n\x01\xff"[maker.below(16)]); break;
-        default: broken.resize(at);
+        case 0:
+          broken[at] = static_cast<char>(maker.below(256));
+          break;
+        case 1:
+          broken.erase(at, 1 + maker.below(3));
+          break;
+        case 2:
+          broken.insert(at, 1, "\"\\{}[]:,0-e. \n\x01\xff"[maker.below(16)]);
+          break;
+        default:
+          broken.resize(at);
       }
       CAPTURE(broken);
       REQUIRE(everything.compare(broken.data(), broken.size()) == "");
@@ -88,7 +110,8 @@ TEST_CASE("valid and broken texts: every reader and every kernel agree") {
 
 TEST_CASE("tokens at the edges of blocks and pieces") {
   test::Everything everything;
-  const std::string texts[] = {"[\"\\\\\\\"\",1.5e3,true,{\"k\":\"日本\"}]", "{\"a\\u0041b\":[-0,null,\"\"]}"};
+  const std::string texts[] = {"[\"\\\\\\\"\",1.5e3,true,{\"k\":\"日本\"}]",
+                               "{\"a\\u0041b\":[-0,null,\"\"]}"};
   for (const std::string& text : texts) {
     for (size_t before : {size_t{0}, size_t{60}, kPieceBytes - 70, 2 * kPieceBytes - 40}) {
       for (size_t pad = before; pad < before + 70; pad++) {
@@ -120,7 +143,8 @@ TEST_CASE("UTF-8: every two bytes, and every cut of longer sequences, inside a s
   }
   for (size_t pad = 50; pad < 66; pad++) {
     for (size_t cut = 1; cut <= 4; cut++) {
-      std::string text = "[\"" + std::string(pad, 'x') + std::string("\xf0\x9f\x98\x80").substr(0, cut) + "\"]";
+      std::string text =
+          "[\"" + std::string(pad, 'x') + std::string("\xf0\x9f\x98\x80").substr(0, cut) + "\"]";
       REQUIRE(everything.compare(text.data(), text.size()) == "");
       text.resize(text.size() - 2);
       REQUIRE(everything.compare(text.data(), text.size()) == "");

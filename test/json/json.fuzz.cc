@@ -1,5 +1,5 @@
-// Every kernel and every reader on the same bytes: the slow scanner says what is JSON, the tapes must agree with
-// it and with each other. test/json/corpus.mjs makes the first texts.
+// Every kernel and every reader on the same bytes: the slow scanner says what is JSON, the tapes must agree
+// with it and with each other. test/json/corpus.mjs makes the first texts.
 #include <cstdio>
 #include <cstdlib>
 

@@ -31,7 +31,8 @@ Failure failure(std::string_view text, DocumentOptions options = {}) {
 TEST_CASE("an envelope: members, exact raw spans, numbers") {
   memory::Cache cache;
   Parser parser(cache);
-  const std::string text = R"( {"jsonrpc": "2.0", "method":"add", "params" : [1, {"a":[]} ,-2.5e1] ,"id":12345678901234567890} )";
+  const std::string text =
+      R"( {"jsonrpc": "2.0", "method":"add", "params" : [1, {"a":[]} ,-2.5e1] ,"id":12345678901234567890} )";
   auto root = parser.parse(text.data(), text.size(), {}, nullptr);
   REQUIRE(root.ok());
   CHECK(root->is(Type::object));
@@ -102,8 +103,8 @@ TEST_CASE("integers at the edges of 64 bits, and doubles") {
   CHECK(!number("-0").get_int64(&whole));
   CHECK(!number("1.0").get_int64(&whole));
   CHECK(number("1e999").number() > 1e308);
-  CHECK(number("123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890").number() ==
-        1.2345678901234568e89);
+  CHECK(number("123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890")
+            .number() == 1.2345678901234568e89);
 }
 
 TEST_CASE("what is wrong, and the first byte that cannot stand where it stands") {

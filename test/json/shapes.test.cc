@@ -63,7 +63,8 @@ TEST_CASE("a key twice never becomes a shape; __proto__ and constructor set thei
 TEST_CASE("maps: keys that never come again stay out of the trie") {
   Reader r;
   std::string text = "{";
-  for (int i = 0; i < 5000; i++) text += "\"key" + std::to_string(i) + "\":{\"v\":" + std::to_string(i) + "},";
+  for (int i = 0; i < 5000; i++)
+    text += "\"key" + std::to_string(i) + "\":{\"v\":" + std::to_string(i) + "},";
   text.back() = '}';
   std::string out = r.read(text);
   CHECK(out.find("\"key4999\":{\"v\":") != std::string::npos);

@@ -48,7 +48,8 @@ class TapeReader {
     utf16_end_ = end_of(t_.utf16_ends, t_.utf16_end_count, 0, t_.utf16_count);
     value();
     // every cursor must stand at its end: nothing was written that nobody reads
-    if (w_ != t_.word_count || d_ != t_.double_count || l_ != t_.latin_count || u_ != t_.utf16_count) out_ += " REST";
+    if (w_ != t_.word_count || d_ != t_.double_count || l_ != t_.latin_count || u_ != t_.utf16_count)
+      out_ += " REST";
     return out_;
   }
 
@@ -81,7 +82,8 @@ class TapeReader {
   std::vector<uint32_t> keys_of(uint32_t node) {
     std::vector<uint32_t> keys;
     ShapeNode* nodes = t_.shapes.nodes();
-    for (; nodes[node].parent != Shapes::kNoParent; node = nodes[node].parent) keys.push_back(nodes[node].key_id);
+    for (; nodes[node].parent != Shapes::kNoParent; node = nodes[node].parent)
+      keys.push_back(nodes[node].key_id);
     return {keys.rbegin(), keys.rend()};
   }
   void key(uint32_t id) {
@@ -110,10 +112,18 @@ class TapeReader {
     int32_t word = t_.words[w_++];
     uint32_t payload = static_cast<uint32_t>(word) >> 3;
     switch (word & 7) {
-      case kSmall: put_number(out_, word >> 3); break;
-      case kDouble: put_number(out_, t_.doubles[d_++]); break;
-      case kLatin: latin(payload, false); break;
-      case kUtf16: utf16(payload, false); break;
+      case kSmall:
+        put_number(out_, word >> 3);
+        break;
+      case kDouble:
+        put_number(out_, t_.doubles[d_++]);
+        break;
+      case kLatin:
+        latin(payload, false);
+        break;
+      case kUtf16:
+        utf16(payload, false);
+        break;
       case kObject:
         out_ += '{';
         known(t_.shapes.shape_node(payload));
@@ -132,16 +142,27 @@ class TapeReader {
         known(payload);
         out_ += '}';
         break;
-      default: other_value((word >> 3) & 15, static_cast<uint32_t>(word) >> 7);
+      default:
+        other_value((word >> 3) & 15, static_cast<uint32_t>(word) >> 7);
     }
   }
   void other_value(int what, uint32_t n) {
     switch (what) {
-      case kNull: out_ += "null"; break;
-      case kTrue: out_ += "true"; break;
-      case kFalse: out_ += "false"; break;
-      case kEmptyString: out_ += "\"\""; break;
-      case kEmptyObject: out_ += "{}"; break;
+      case kNull:
+        out_ += "null";
+        break;
+      case kTrue:
+        out_ += "true";
+        break;
+      case kFalse:
+        out_ += "false";
+        break;
+      case kEmptyString:
+        out_ += "\"\"";
+        break;
+      case kEmptyObject:
+        out_ += "{}";
+        break;
       case kMap:
         out_ += '{';
         members(n);
@@ -156,8 +177,12 @@ class TapeReader {
         }
         out_ += ']';
         break;
-      case kNextLatin: latin(n, true); break;
-      case kNextUtf16: utf16(n, true); break;
+      case kNextLatin:
+        latin(n, true);
+        break;
+      case kNextUtf16:
+        utf16(n, true);
+        break;
       case kMixed: {
         Mixed m = t_.mixed[n];
         out_ += '{';
@@ -166,7 +191,8 @@ class TapeReader {
         out_ += '}';
         break;
       }
-      default: out_ += " UNKNOWN";
+      default:
+        out_ += " UNKNOWN";
     }
   }
 
@@ -179,14 +205,21 @@ class TapeReader {
 /** The same out of an index tape. */
 inline void put_node(std::string& out, Node node) {
   switch (node.type()) {
-    case Type::null: out += "null"; break;
-    case Type::boolean: out += node.boolean() ? "true" : "false"; break;
-    case Type::number: put_number(out, node.number()); break;
+    case Type::null:
+      out += "null";
+      break;
+    case Type::boolean:
+      out += node.boolean() ? "true" : "false";
+      break;
+    case Type::number:
+      put_number(out, node.number());
+      break;
     case Type::string: {
       std::string_view raw = node.raw();
       std::u16string units(raw.size() + 1, u'\0');
       uint32_t any = 0;
-      ptrdiff_t n = to_utf16(reinterpret_cast<const uint8_t*>(raw.data()) + 1, raw.size() - 2, units.data(), &any);
+      ptrdiff_t n =
+          to_utf16(reinterpret_cast<const uint8_t*>(raw.data()) + 1, raw.size() - 2, units.data(), &any);
       put_units(out, units.data(), n < 0 ? 0 : static_cast<size_t>(n));
       break;
     }

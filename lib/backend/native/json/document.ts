@@ -119,7 +119,10 @@ export class NativeDocument implements JsonBackendDocument {
         : size === shortest && this.same(start, size, key, ascii, head);
       if (same) found = at + 1;
       const value = at + 1;
-      at = ((bytes[tape[value * 2] as number] as number) | 0x20) === kBrace ? (tape[value * 2 + 1] as number) + 1 : value + 1;
+      at =
+        ((bytes[tape[value * 2] as number] as number) | 0x20) === kBrace
+          ? (tape[value * 2 + 1] as number) + 1
+          : value + 1;
     }
     return found;
   }

@@ -2,12 +2,16 @@
 // V8's is used wherever it is, and for all that is rare: exact errors, options, odd texts.
 
 import { isUtf8 } from 'node:buffer';
-import { type JsonBackend, type JsonBackendDocument, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
-import { locateFailure, parseBytes, parseString } from '../../json/parse';
+import {
+  type JsonBackend,
+  type JsonBackendDocument,
+  type JsonParseOptions,
+  kJsonNoDepthLimit,
+} from '../../contract';
+import { failureOf, locateFailure, parseBytes, parseString } from '../../json/parse';
 import { utf8Of } from '../../json/source';
 import { jsonFailure } from '../../json-failure';
 import type { NativeAddon } from '../../load';
-import { create as createFallback } from '../../js/json';
 import {
   type AddonJson,
   kDeepest,
@@ -23,17 +27,20 @@ import {
   kSawProto,
   kStrictUtf8,
 } from './addon';
+import { choose, kindOf, kOurs, kOursTimed, kTheirs, tookOurs, tookTheirs, unsuited } from './choice';
 import { type Bytes, NativeDocument } from './document';
 import { createMaterialiser } from './materialise';
 
-/** Below: JSON.parse is faster, or nearly so and without any state of ours. */
-const kSmallBytes = 1024;
+/** Below, JSON.parse has done its work before a crossing would have paid off. */
+const kSmallBytes = 256;
+/** From here on the text's own decoder is worth a crossing when V8 parses. */
+const kOwnTextBytes = 1024;
 /** The tape's arrays are kept between parses up to so many words and doubles. */
 const kKeptWords = 1 << 20;
 const kKeptDoubles = 1 << 18;
 
 function wordsFor(bytes: number): number {
-  return (bytes >>> 1) + 64;
+  return (bytes >>> 1) + 264;
 }
 
 function policyOf(options: JsonParseOptions | undefined): number {
@@ -48,7 +55,12 @@ function policyOf(options: JsonParseOptions | undefined): number {
 
 export function create(addon: NativeAddon): JsonBackend {
   const native = addon.json as AddonJson;
-  const fallback = createFallback();
+  // loaded when first used: it needs node:crypto, which alone takes longer than a first parse may
+  let loaded: JsonBackend | undefined;
+  const fallback = (): JsonBackend => {
+    loaded ??= (require('../../js/json') as typeof import('../../js/json')).create();
+    return loaded;
+  };
   const tape = createMaterialiser(native);
 
   /** Whether the options ask for more than the tape of this text gives. */
@@ -63,6 +75,46 @@ export function create(addon: NativeAddon): JsonBackend {
     );
   }
 
+  /** V8's parser; the text is decoded here, which for other than ASCII is much faster than Buffer's toString(). */
+  function theirs(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    options: JsonParseOptions | undefined,
+  ): unknown {
+    if (options !== undefined || end - start < kOwnTextBytes) return parseBytes(bytes, start, end, options);
+    const text = native.text(bytes, start, end);
+    if (text === undefined) return parseBytes(bytes, start, end, options);
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw failureOf(error, bytes, start, end, options);
+    }
+  }
+
+  /** By way of the tape; undefined: it cannot be done so, ask V8. */
+  function ours(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    options: JsonParseOptions | undefined,
+  ): unknown {
+    const size = end - start;
+    if (wordsFor(size) > tape.words.length - 16) tape.room(wordsFor(size) * 2, Math.max(4096, size >>> 4));
+    const strings =
+      options === undefined || options.strings === 'auto' ? 0 : options.strings === 'flat' ? 1 : 2;
+    let blobs = native.parse(bytes, start, end, strings);
+    while (blobs === kNeedDoubles || blobs === kNeedWords) {
+      tape.room(wordsFor(size), tape.doubles.length * 4);
+      blobs = native.parse(bytes, start, end, strings);
+    }
+    // What failed is read again by V8, for its value or its error; what the options look at, by exact rules.
+    if (typeof blobs === 'number' || (options !== undefined && needsCare(options))) return undefined;
+    const value = tape.build(blobs);
+    if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) tape.trim();
+    return value;
+  }
+
   function parseRange(
     bytes: Uint8Array,
     start: number,
@@ -71,24 +123,34 @@ export function create(addon: NativeAddon): JsonBackend {
   ): unknown {
     const size = end - start;
     if (size < kSmallBytes) return parseBytes(bytes, start, end, options);
-    if (wordsFor(size) > tape.words.length - 16) tape.room(wordsFor(size) * 2, Math.max(4096, size >>> 4));
-    const strings = options === undefined || options.strings === 'auto' ? 0 : options.strings === 'flat' ? 1 : 2;
-    let blobs = native.parse(bytes, start, end, strings);
-    while (blobs === kNeedDoubles || blobs === kNeedWords) {
-      tape.room(wordsFor(size), tape.doubles.length * 4);
-      blobs = native.parse(bytes, start, end, strings);
+    const kind = kindOf(bytes, start, size);
+    const choice = choose(kind);
+    if (choice === kOurs) return ours(bytes, start, end, options) ?? theirs(bytes, start, end, options);
+    if (choice === kTheirs) return theirs(bytes, start, end, options);
+    const before = performance.now();
+    if (choice === kOursTimed) {
+      const value = ours(bytes, start, end, options);
+      if (value === undefined) {
+        unsuited(kind);
+        return theirs(bytes, start, end, options);
+      }
+      tookOurs(kind, size, performance.now() - before);
+      return value;
     }
-    // What failed is read again by V8, for its value or its error; what the options look at, by exact rules.
-    if (typeof blobs === 'number' || (options !== undefined && needsCare(options)))
-      return parseBytes(bytes, start, end, options);
-    const value = tape.build(blobs);
-    if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) tape.trim();
-    return value === undefined ? parseBytes(bytes, start, end, options) : value;
+    const value = theirs(bytes, start, end, options);
+    tookTheirs(kind, size, performance.now() - before);
+    return value;
   }
 
   function open(input: string | Uint8Array, options: JsonParseOptions | undefined): JsonBackendDocument {
     const bytes = typeof input === 'string' ? utf8Of(input) : copyOf(input);
-    const index = native.index(bytes, 0, bytes.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
+    const index = native.index(
+      bytes,
+      0,
+      bytes.length,
+      policyOf(options),
+      options?.maxDepth ?? kJsonNoDepthLimit,
+    );
     if (index === undefined) throw failure(input, options);
     return new NativeDocument(bytes as Bytes, index, options, parseRange, isUtf8(bytes));
   }
@@ -102,20 +164,26 @@ export function create(addon: NativeAddon): JsonBackend {
 
   return {
     parse(input: string | Uint8Array, options: JsonParseOptions | undefined): unknown {
-      return typeof input === 'string' ? parseString(input, options) : parseRange(input, 0, input.length, options);
+      return typeof input === 'string'
+        ? parseString(input, options)
+        : parseRange(input, 0, input.length, options);
     },
     parseRange,
     validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
-      if (typeof input === 'string') return fallback.validate(input, options);
+      if (typeof input === 'string') return fallback().validate(input, options);
       return native.valid(input, 0, input.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
     },
     minify(input: string | Uint8Array): Buffer {
-      if (typeof input === 'string') return fallback.minify(input);
+      if (typeof input === 'string') return fallback().minify(input);
       if (!native.valid(input, 0, input.length, 0, kJsonNoDepthLimit)) throw failure(input, undefined);
       return native.minify(input, 0, input.length);
     },
     open,
-    encode: fallback.encode,
+    encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
+      if (bigintAsInteger) return fallback().encode(value, true);
+      const text: string | undefined = JSON.stringify(value);
+      return text === undefined ? undefined : Buffer.from(text, 'utf8');
+    },
   };
 }
 

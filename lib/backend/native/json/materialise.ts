@@ -90,7 +90,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     const found = lists[node];
     if (found !== undefined) return found;
     const list: string[] = [];
-    for (let at = node; parents[at] !== -1; at = parents[at] as number) list.push(keys[keyOf[at] as number] as string);
+    for (let at = node; parents[at] !== -1; at = parents[at] as number)
+      list.push(keys[keyOf[at] as number] as string);
     list.reverse();
     const made = { keys: list, plain: list.every((key) => !(key in objectPrototype)) };
     lists[node] = made;
@@ -284,7 +285,10 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
 
   function build(blobs: string | string[]): unknown {
     if (T[kNews] !== 0) learn();
-    if (((T[kFlags] as number) & kSawGeneric) !== 0 && Reflect.ownKeys(objectPrototype).length !== kObjectPrototypeKeys)
+    if (
+      ((T[kFlags] as number) & kSawGeneric) !== 0 &&
+      Reflect.ownKeys(objectPrototype).length !== kObjectPrototypeKeys
+    )
       return undefined;
     p = kHeaderWords;
     fp = lp = up = 0;
