@@ -339,7 +339,7 @@ export function corpora(): Corpus[] {
         params: { sku: make.hex(8), quantity: 3, note: make.sentence(60), tags: ['a', 'b'] },
       }),
     ),
-    made('1 KB', record),
+    made('record', record),
     made('doc12k', nested),
     made('github-like', github),
     made('twitter-like', twitter),

@@ -1,4 +1,5 @@
 // @timeout 180
+// @env TAILRACE_ISA=fallback|haswell|icelake
 // Random and mutated documents: native, fallback and V8 must agree about value, order of keys, -0 and whether it is JSON at
 // all; both backends about where a text goes wrong, and with a reference that finds it in another way.
 //
@@ -10,18 +11,25 @@ import { suite } from 'uvu';
 import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../lib/backend/contract';
 import { jsBackend, nativeBackend } from '../../lib/backend/select';
 import { JsonSyntaxError } from '../../lib/errors';
-import { hasNative } from '../support/backends';
+import { hasNative, skipFile } from '../support/backends';
 import { failureOffset } from './reference';
 import { assertSame, difference, outcome } from './same';
 import { badUtf8, rawSuite, traps } from './samples';
 
-const runs = Number(process.env.TAILRACE_FUZZ_RUNS ?? 3000);
+const runs = Number(process.env.TAILRACE_FUZZ_RUNS ?? 1500);
 const seed = Number(process.env.TAILRACE_FUZZ_SEED ?? Date.now() % 0x7fffffff);
 const line = `TAILRACE_FUZZ_SEED=${seed} TAILRACE_FUZZ_RUNS=${runs} node dist/test/json/differential.test.js`;
 console.log(`to repeat: ${line}`);
 
 const backends: [string, JsonBackend][] = [['js', jsBackend().json]];
-if (hasNative()) backends.push(['native', nativeBackend().json]);
+const wanted = process.env.TAILRACE_ISA;
+if (hasNative()) {
+  const { isa, json } = nativeBackend();
+  if (wanted !== undefined && isa !== wanted) skipFile(`this CPU has no ${wanted} kernel (${isa} in use)`);
+  backends.push([`native ${isa}`, json]);
+} else if (wanted !== undefined && wanted !== 'fallback') {
+  skipFile(`no native binary, so no ${wanted} kernel: the run for 'fallback' tests what there is`);
+}
 
 const test = suite(`differential: ${backends.map(([name]) => name).join(', ')}`);
 
