@@ -13,7 +13,7 @@ enum class Error : uint8_t {
   ok = 0,
   // system
   out_of_memory,
-  system,           // errno in Status::sys()
+  system,  // errno in Status::sys()
   address_in_use,
   address_invalid,
   permission,
@@ -29,19 +29,19 @@ enum class Error : uint8_t {
   json_unexpected_end,
   json_unexpected_token,
   json_invalid_number,
-  json_invalid_string,     // control character or bad escape
+  json_invalid_string,  // control character or bad escape
   json_invalid_utf8,
-  json_trailing,           // something after the value
+  json_trailing,  // something after the value
   json_depth,
   json_size,
-  json_forbidden_key,      // __proto__ or constructor.prototype under a policy
+  json_forbidden_key,  // __proto__ or constructor.prototype under a policy
   json_duplicate_key,
   // HTTP (RFC 9110, 9112)
   http_bad_request,
   http_header_too_large,
   http_body_too_large,
   http_unsupported_version,
-  http_not_implemented,    // an unknown transfer coding
+  http_not_implemented,  // an unknown transfer coding
   count_,
 };
 
@@ -56,7 +56,8 @@ const ErrorInfo& error_info(Error error) noexcept;
 class [[nodiscard]] Status {
  public:
   constexpr Status() noexcept = default;
-  constexpr Status(Error error, int sys = 0) noexcept : error_(error), sys_(sys) {}  // NOLINT: implicit on purpose
+  constexpr Status(Error error, int sys = 0) noexcept
+      : error_(error), sys_(sys) {}  // NOLINT: implicit on purpose
   constexpr bool ok() const noexcept { return error_ == Error::ok; }
   constexpr explicit operator bool() const noexcept { return ok(); }
   constexpr Error error() const noexcept { return error_; }

@@ -12,9 +12,9 @@ namespace tailrace {
 enum ReadyEvents : uint32_t {
   kReadable = 1u << 0,
   kWritable = 1u << 1,
-  kHangup = 1u << 2,   // the peer closed (half or whole)
-  kFault = 1u << 3,    // EPOLLERR
-  kAgain = 1u << 4,    // put back by its own budget: the edge was consumed, the socket was not
+  kHangup = 1u << 2,  // the peer closed (half or whole)
+  kFault = 1u << 3,   // EPOLLERR
+  kAgain = 1u << 4,   // put back by its own budget: the edge was consumed, the socket was not
 };
 
 struct Waiter {
@@ -42,7 +42,10 @@ class WaiterList {
     if (waiter.queued) return;
     waiter.queued = true;
     waiter.next = nullptr;
-    if (tail_) tail_->next = &waiter; else head_ = &waiter;
+    if (tail_)
+      tail_->next = &waiter;
+    else
+      head_ = &waiter;
     tail_ = &waiter;
     size_++;
   }

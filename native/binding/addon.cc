@@ -24,6 +24,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 }  // namespace tailrace::binding
 
-static Napi::Object Init(Napi::Env env, Napi::Object exports) { return tailrace::binding::init(env, exports); }
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  return tailrace::binding::init(env, exports);
+}
 
 NODE_API_MODULE(tailrace, Init)

@@ -19,9 +19,9 @@ struct DropJsonLocal {
 
 struct EnvLocal {
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
-  memory::Cache cache;  // first, so that it outlives all that draws from it
-  LoopHost* loop_host = nullptr;  // not owned: it ends by its own cleanup hook, before this
-  ServerHost* server_host = nullptr;  // likewise, with the loop host
+  memory::Cache cache;                             // first, so that it outlives all that draws from it
+  LoopHost* loop_host = nullptr;                   // not owned: it ends by its own cleanup hook, before this
+  ServerHost* server_host = nullptr;               // likewise, with the loop host
   std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
 };
 

@@ -19,8 +19,8 @@ class LoopHost {
   /** Who works on this loop (servers, connections of this environment). All on the environment's thread. */
   struct Client {
     /**
-     * The P has been turned and is lent again; no HandleScope is open. Here JS is entered. True when messages were
-     * put into the P's inbox (post_quiet): it is turned once more when all clients have been called.
+     * The P has been turned and is lent again; no HandleScope is open. Here JS is entered. True when messages
+     * were put into the P's inbox (post_quiet): it is turned once more when all clients have been called.
      */
     virtual bool on_loop() noexcept = 0;
     /** JS has work that was queued since, by a turn that no on_loop follows: the loop comes back for it. */

@@ -2,8 +2,8 @@
 // leave.
 //
 //   the host has turned the P               requests are parsed, answered natively, or queued as calls
-//   enter JS, once a server that has calls  it drains the group into segments and runs the handlers; no P held
-//   settle what JS left in its reply buffer its callback scope has closed by then, microtasks included
+//   enter JS, once a server that has calls  it drains the group into segments and runs the handlers; no P
+//   held settle what JS left in its reply buffer its callback scope has closed by then, microtasks included
 //   the host turns the P for its inbox      the replies are written
 //
 // Replies that come at other times are settled by flush(), once a loop turn.

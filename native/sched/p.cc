@@ -132,7 +132,8 @@ TurnResult P::turn(const Budget& budget) noexcept {
       }
     }
   }
-  // Without a poll too: a reply that came by the inbox has put its connection on the list, and is written now.
+  // Without a poll too: a reply that came by the inbox has put its connection on the list, and is written
+  // now.
   if (!result.wanted) run_waiters(budget.pieces, result);
   if (budget.poll && !result.wanted) {
     result.pieces += static_cast<uint32_t>(timers_->advance(now_ns_, budget.pieces, this));

@@ -237,8 +237,8 @@ void HostM::host(IsolateM& m) noexcept {
   while (!p.wanted()) {
     const TurnResult result = p.turn(Budget{});
     if (result.wanted || result.more || !p.prepare_sleep()) continue;
-    // Once more after the turn's poll: it may have consumed the wake of an acquire() that came after our last look
-    // (found by the model).
+    // Once more after the turn's poll: it may have consumed the wake of an acquire() that came after our last
+    // look (found by the model).
     if (p.wanted()) continue;
     // acquire() changes the word and then wakes the poller: the wait returns at once if it came before.
     auto got = p.poller_->wait(-1, p.ready_);

@@ -1,5 +1,5 @@
-// The handoff: who owns a P, that a blocked isolate's P is served by a native M, that it comes back, and that an
-// isolate may end at every step of it.
+// The handoff: who owns a P, that a blocked isolate's P is served by a native M, that it comes back, and that
+// an isolate may end at every step of it.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -79,7 +79,8 @@ TEST_CASE("a blocked loop's P is served by a native M, and comes back when it as
   loop.m().lend();
   for (int round = 1; round <= 5; round++) {
     source.fire();
-    wait_until([&] { return source.seen.load() == static_cast<uint64_t>(2 * round - 1); });  // and nobody steps
+    wait_until(
+        [&] { return source.seen.load() == static_cast<uint64_t>(2 * round - 1); });  // and nobody steps
     CHECK(source.thread.load() != os::thread_id());
     CHECK(loop.p().word().native_owned());
     source.fire();  // the M sleeps in its wait by now, or will see it

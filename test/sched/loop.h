@@ -1,4 +1,5 @@
-// An event loop for tests, as an isolate's libuv loop looks to sched: one thread, a watched descriptor, a signal.
+// An event loop for tests, as an isolate's libuv loop looks to sched: one thread, a watched descriptor, a
+// signal.
 #pragma once
 
 #include <poll.h>

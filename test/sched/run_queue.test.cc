@@ -1,4 +1,5 @@
-// The ring with half stealing, tiny on purpose: every wrap and every race between owner and thieves comes often.
+// The ring with half stealing, tiny on purpose: every wrap and every race between owner and thieves comes
+// often.
 #include "sched/run_queue.h"
 
 #include <doctest/doctest.h>

@@ -28,7 +28,10 @@ const kBytes = 128 * 1024;
 /** Up to here a loop over the characters is faster than a call of utf8Write. */
 const kLoopChars = 40;
 
-type Utf8Buffer = Buffer & { utf8Write(text: string, at: number): number; latin1Write(text: string, at: number): number };
+type Utf8Buffer = Buffer & {
+  utf8Write(text: string, at: number): number;
+  latin1Write(text: string, at: number): number;
+};
 
 export class ReplyBuffer {
   readonly words: Int32Array;
@@ -88,7 +91,14 @@ export class ReplyBuffer {
   }
 
   /** The same with a body of bytes. */
-  addBytes(slot: number, generation: number, kind: ReplyKind, status: number, head: string, body: Uint8Array): void {
+  addBytes(
+    slot: number,
+    generation: number,
+    kind: ReplyKind,
+    status: number,
+    head: string,
+    body: Uint8Array,
+  ): void {
     if (this.server === 0) return;
     this.flush(); // replies leave in the order in which they were made
     const bytes = Buffer.allocUnsafe(head.length + body.byteLength);

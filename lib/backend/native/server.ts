@@ -15,7 +15,14 @@ import type {
 } from '../contract';
 import type { NativeAddon } from '../load';
 import { RawJson } from '../shared';
-import { type CallHost, captureIndexes, decodeId, type NativeCall, NativeRequest, NativeRpcCall } from './call';
+import {
+  type CallHost,
+  captureIndexes,
+  decodeId,
+  type NativeCall,
+  NativeRequest,
+  NativeRpcCall,
+} from './call';
 import { type ReplyAddon, ReplyBuffer, ReplyKind } from './reply-buffer';
 import { type Segment, SegmentPool } from './segment';
 
@@ -232,7 +239,13 @@ class NativeServer implements BackendServer, CallHost {
       const from = segment.at;
       segment.at += words[tail + 3]!;
       segment.live += calls;
-      const values = this.parseJoined(segment.bytes, from, words[tail]!, words[tail + 1]!, words[tail + 2] === 1);
+      const values = this.parseJoined(
+        segment.bytes,
+        from,
+        words[tail]!,
+        words[tail + 1]!,
+        words[tail + 2] === 1,
+      );
       this.run(segment, from, calls, values);
       left -= calls;
     }
@@ -243,7 +256,8 @@ class NativeServer implements BackendServer, CallHost {
     if (count === 0) return [];
     const text = bytes.toString(ascii ? 'latin1' : 'utf8', at, at + size);
     const values = JSON.parse(text) as unknown[];
-    if (values.length !== count) throw new TailraceError('ERR_TAILRACE_INTERNAL', 'Joined params do not match');
+    if (values.length !== count)
+      throw new TailraceError('ERR_TAILRACE_INTERNAL', 'Joined params do not match');
     return values;
   }
 
@@ -281,7 +295,8 @@ class NativeServer implements BackendServer, CallHost {
       if (ranked === undefined) start();
       else ranked[this.methods[target]!.priority]!.push(start);
     }
-    if (ranked !== undefined) for (let rank = 2; rank >= 0; rank--) for (const start of ranked[rank]!) start();
+    if (ranked !== undefined)
+      for (let rank = 2; rank >= 0; rank--) for (const start of ranked[rank]!) start();
   }
 
   // ------------------------------------------------------------ JSON-RPC
@@ -357,7 +372,9 @@ class NativeServer implements BackendServer, CallHost {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
 }
 
 /** An error object as JSON; data that is not JSON (a cycle, a bigint) is left out: code and message still tell. */
