@@ -28,7 +28,7 @@ import {
   kStrictUtf8,
 } from './addon';
 import { choose, kindOf, kOurs, kOursTimed, kTheirs, tookOurs, tookTheirs, unsuited } from './choice';
-import { type Bytes, NativeDocument } from './document';
+import type { Bytes } from './document';
 import { createMaterialiser } from './materialise';
 
 /** Below, JSON.parse has done its work before a crossing would have paid off. */
@@ -152,6 +152,7 @@ export function create(addon: NativeAddon): JsonBackend {
       options?.maxDepth ?? kJsonNoDepthLimit,
     );
     if (index === undefined) throw failure(input, options);
+    const { NativeDocument } = require('./document') as typeof import('./document');
     return new NativeDocument(bytes as Bytes, index, options, parseRange, isUtf8(bytes));
   }
 

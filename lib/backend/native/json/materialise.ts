@@ -136,7 +136,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       sources.push(`()=>({${members.join(',')}})`);
     }
     const made = new Function('b', `"use strict";return [${sources.join(',\n')}]`)(next) as (() => unknown)[];
-    for (const constructor of made) constructors.push(constructor);
+    for (const make of made) constructors.push(make);
   }
 
   function fromList(list: KeyList): unknown {
