@@ -53,7 +53,17 @@ function policyOf(options: JsonParseOptions | undefined): number {
   );
 }
 
+// One an addon: the core keeps one table of shapes and one pair of tapes for an environment, and tells of each new shape
+// once. Two readers of it would each miss what the other was told.
+const made = new WeakMap<NativeAddon, JsonBackend>();
+
 export function create(addon: NativeAddon): JsonBackend {
+  const known = made.get(addon) ?? make(addon);
+  made.set(addon, known);
+  return known;
+}
+
+function make(addon: NativeAddon): JsonBackend {
   const native = addon.json as AddonJson;
   // loaded when first used: it needs node:crypto, which alone takes longer than a first parse may
   let loaded: JsonBackend | undefined;
