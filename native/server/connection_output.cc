@@ -192,6 +192,8 @@ void Connection::send_cork(sched::P& p, ServerLocal& local) noexcept {
   block->bytes = static_cast<uint32_t>(bytes);
   std::memcpy(block->data(), local.cork + sent, bytes);
   append_block(p, *block);
+  // Until the socket says that it is full: only then is there an edge when it is not full any more.
+  if (stream_.writable()) flush_blocks(p);
 }
 
 void Connection::flush_blocks(sched::P& p) noexcept {
