@@ -10,6 +10,7 @@
 #include "sched/sysmon.h"
 
 #include "base/os.h"
+#include "memory/heap.h"
 #include "net/poller.h"
 
 namespace tailrace::sched {
@@ -22,18 +23,34 @@ void Sysmon::main(void* runtime) noexcept {
 
 void Sysmon::run() noexcept {
   uint32_t idle = 0;
-  pollfd event{runtime_.sysmon_event_.load(std::memory_order_relaxed), POLLIN, 0};
+  uint32_t restless = 0;
   while (true) {
     runtime_.rounds_.store(runtime_.rounds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    idle = look() ? 0 : idle + 1;
-    if (idle >= kIdleRounds) {
-      sleep();
+    const bool traffic = look();
+    scavenge();
+    if (traffic) {
       idle = 0;
+      restless = kRestlessSleeps;
+    } else if (++idle < kIdleRounds) {
+      // a nap all the same: traffic comes in bursts
     } else {
-      event.fd = -1;  // a nap: pokes are for the sleep, which looks at all Ps anyway
-      (void)os::poll(&event, 1, kPeriodMs);
+      // What the last traffic left free is old enough to be given back only after a while: a few sleeps are
+      // short.
+      sleep(restless ? kScavengeMs : -1);
+      if (restless) restless--;
+      idle = kIdleRounds;
+      continue;
     }
+    pollfd none{-1, POLLIN, 0};  // a nap; pokes are for the sleep, which looks at all Ps anyway
+    (void)os::poll(&none, 1, kPeriodMs);
   }
+}
+
+void Sysmon::scavenge() noexcept {
+  const uint64_t now = os::monotonic_ns();
+  if (now - scavenged_ns_ < static_cast<uint64_t>(kScavengeMs) * 500'000) return;  // half of it
+  scavenged_ns_ = now;
+  (void)memory::scavenge(now, kScavengeBytes);
 }
 
 bool Sysmon::look() noexcept {
@@ -48,7 +65,12 @@ bool Sysmon::look() noexcept {
       traffic = true;
       continue;
     }
-    if (word.status() != PStatus::lent) continue;  // a native M has it, or the isolate is in a long turn
+    if (word.status() != PStatus::lent) {
+      // A native M has it and pokes us when it lets go; or the isolate is in a long turn, with a poller that
+      // may be readable all the time: a sleep on that would end at once, again and again.
+      traffic = traffic || !word.native_owned();
+      continue;
+    }
     if (!m->p_->poller_->has_ready()) {
       m->ready_since_ns_ = 0;
       continue;
@@ -64,7 +86,7 @@ bool Sysmon::look() noexcept {
   return traffic;
 }
 
-void Sysmon::sleep() noexcept {
+void Sysmon::sleep(int timeout_ms) noexcept {
   size_t count = 0;
   fds_[count++] = {runtime_.sysmon_event_.load(std::memory_order_relaxed), POLLIN, 0};
   {
@@ -77,7 +99,7 @@ void Sysmon::sleep() noexcept {
     }
   }
   // A P that is closed now may leave a descriptor here that is none of ours: at worst a look for nothing.
-  (void)os::poll(fds_, count, -1);
+  (void)os::poll(fds_, count, timeout_ms);
   (void)os::event_fd_take(fds_[0].fd);
 }
 

@@ -23,6 +23,11 @@ class Sysmon {
   static constexpr uint64_t kRetakeNs = 4'000'000;
   /** Rounds without traffic before it goes to sleep. */
   static constexpr uint32_t kIdleRounds = 3;
+  /** A sleep after traffic, of which there are a few so that free pages can be given back; then they have no
+   * end. */
+  static constexpr int kScavengeMs = 400;
+  static constexpr uint32_t kRestlessSleeps = 4;
+  static constexpr size_t kScavengeBytes = 16u << 20;
 
  private:
   explicit Sysmon(Runtime& runtime) noexcept : runtime_(runtime) {}
@@ -30,9 +35,12 @@ class Sysmon {
   /** One look at all lent Ps. True when there was traffic. */
   bool look() noexcept;
   /** Sleeps until a watched P has something ready, or poke_sysmon(). */
-  void sleep() noexcept;
+  void sleep(int timeout_ms) noexcept;
+  /** Gives free pages back now and then. */
+  void scavenge() noexcept;
 
   Runtime& runtime_;
+  uint64_t scavenged_ns_ = 0;
   pollfd fds_[kMaxIsolates + 1];
 };
 
