@@ -104,9 +104,6 @@ struct ValueTape {
   uint32_t latin_chunk = 4096;
   uint32_t utf16_chunk = 2048;
   uint32_t alone = 0xffff'ffffu;
-  /** Texts that are mostly maps, or objects of shapes never seen before, are unsuited. */
-  bool give_up_on_maps = false;
-
   Shapes shapes;
 
   // out
