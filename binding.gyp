@@ -9,6 +9,8 @@
     'sources': ['<!@(node native/sources.mjs addon)'],
     'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
     'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS'],
+    # node-gyp does not define it by itself: without it a release build would keep the core's debug checks.
+    'configurations': {'Release': {'defines': ['NDEBUG']}},
     'cflags!': ['-O2'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fexceptions'],
     'cflags_cc': [

@@ -5,10 +5,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { binOf, cxx20Problem, findAny, localNodeDir, root } from './tools.mjs';
 
-/** node-gyp's own store of downloaded headers has those of the running Node. */
-function headersCached(env) {
+/** Where the headers of the running Node (uv.h among them) are: beside it, or in node-gyp's store. Or undefined. */
+export function headersFolder(env = process.env) {
+  const local = localNodeDir(process.execPath, env);
   const cache = env.npm_config_devdir ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'node-gyp');
-  return existsSync(join(cache, process.versions.node, 'include', 'node', 'node_api.h'));
+  const folders = [local ?? [], join(cache, process.versions.node)].flat();
+  return folders
+    .map((folder) => join(folder, 'include', 'node'))
+    .find((folder) => existsSync(join(folder, 'uv.h')));
 }
 
 function gyp(args, env) {
@@ -36,7 +40,7 @@ export function missingForBuild(env = process.env) {
   if (!existsSync(join(root, 'node_modules', 'node-gyp')))
     missing.push('node-gyp (a development dependency)');
   // Only when all else is there: this may use the network.
-  if (missing.length === 0 && localNodeDir(process.execPath, env) === undefined && !headersCached(env)) {
+  if (missing.length === 0 && headersFolder(env) === undefined) {
     if (gyp(['install'], env).status !== 0)
       missing.push("Node's headers (not beside node, and their download failed)");
   }
