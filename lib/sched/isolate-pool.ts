@@ -71,7 +71,15 @@ export function received(sent: SentError): unknown {
   const { error } = sent;
   if (error instanceof Error) {
     if (sent.name !== undefined && error.name !== sent.name) error.name = sent.name;
-    if (sent.code !== undefined) Object.assign(error, { code: sent.code });
+    // Defined, not assigned: a DOMException arrives whole on newer Nodes, and its code is a getter.
+    if (sent.code !== undefined && (error as { code?: unknown }).code !== sent.code) {
+      Object.defineProperty(error, 'code', {
+        value: sent.code,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    }
   }
   return error;
 }
