@@ -51,9 +51,7 @@ export function runtimeInfo(): RuntimeInfo {
 // the compiler complain about one that is missing.
 
 export const json = lazyModule<typeof import('./json')>(() => require('./json'), {
-  JsonDocument: true,
   JsonSyntaxError: true,
-  JsonValue: true,
   encode: true,
   lines: true,
   linesSync: true,

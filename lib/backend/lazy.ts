@@ -47,3 +47,13 @@ export function lazyModule<T extends object>(load: () => T, names: { readonly [K
   }
   return result;
 }
+
+/** A function whose module is loaded at the first call. */
+// biome-ignore lint/suspicious/noExplicitAny: any function; its own type goes through unchanged
+export function lazyFunction<F extends (...args: any[]) => unknown>(load: () => F): F {
+  let loaded: F | undefined;
+  return ((...args: unknown[]) => {
+    loaded ??= load();
+    return loaded(...args);
+  }) as F;
+}

@@ -1,12 +1,28 @@
 // tailrace/json: JSON as V8 understands it, from bytes. Every function accepts and refuses exactly what JSON.parse and
 // JSON.stringify do unless an option says otherwise, on the native backend and on the fallback alike.
 
+import { lazyFunction } from '../backend/lazy';
+
 export { JsonSyntaxError } from '../errors';
 export type { JsonStream, ResponseLike } from './chunks';
-export { JsonDocument, type JsonTypeName, JsonValue, open } from './document';
+export type { JsonDocument, JsonTypeName, JsonValue } from './document';
 export type { JsonInput } from './input';
-export { type LinesOptions, lines, linesSync } from './lines';
+export type { LinesOptions } from './lines';
 export type { ParseOptions } from './options';
 export { minify, parse, type Reviver, validate } from './parse';
-export { type ReadOptions, read } from './read';
+export type { ReadOptions } from './read';
 export { type EncodeOptions, encode, stringify } from './stringify';
+
+// A program that only parses does not pay for loading the rest.
+
+const loadDocument = (): typeof import('./document') => require('./document');
+const loadLines = (): typeof import('./lines') => require('./lines');
+const loadRead = (): typeof import('./read') => require('./read');
+
+export const open = lazyFunction(() => loadDocument().open);
+export const read = lazyFunction(() => loadRead().read);
+export const linesSync = lazyFunction(() => loadLines().linesSync);
+export const lines: ReturnType<typeof loadLines>['lines'] = Object.assign(
+  lazyFunction(() => loadLines().lines),
+  { transform: lazyFunction(() => loadLines().lines.transform) },
+);

@@ -217,8 +217,10 @@ export function documentsSuite(name: string, json: typeof Json): Test {
       (other as unknown as Record<symbol, () => void>)[dispose]?.();
       assert.throws(() => other.root, closed);
     }
-    assert.throws(() => new json.JsonDocument({}), TypeError);
-    assert.throws(() => new json.JsonValue({}, 0), TypeError);
+    const Made = document.constructor as new (...args: unknown[]) => unknown;
+    const Value = value.constructor as new (...args: unknown[]) => unknown;
+    assert.throws(() => new Made({}), TypeError);
+    assert.throws(() => new Value({}, 0), TypeError);
   });
 
   test('util.inspect shows what is inside, and no more than a screen of it', () => {
