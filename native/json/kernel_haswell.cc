@@ -6,6 +6,7 @@
 #include "json/number.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
+#include "json/utf8_tables.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -119,76 +120,14 @@ struct Utf8 {
   }
 
   void step(__m256i now) noexcept {
-    enum : uint8_t {
-      kTooShort = 1,
-      kTooLong = 2,
-      kOverlong3 = 4,
-      kTooLarge = 8,
-      kSurrogate = 16,
-      kOverlong2 = 32,
-      kTooLarge1000 = 64,
-      kOverlong4 = 64,
-      kTwoConts = 128,
-      kCarry = kTooShort | kTooLong | kTwoConts,
-    };
-    constexpr uint8_t kLarge = kCarry | kTooLarge | kTooLarge1000;
-    alignas(16) static constexpr uint8_t kFirstHigh[16] = {
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTooLong,
-        kTwoConts,
-        kTwoConts,
-        kTwoConts,
-        kTwoConts,
-        kTooShort | kOverlong2,
-        kTooShort,
-        kTooShort | kOverlong3 | kSurrogate,
-        kTooShort | kTooLarge | kTooLarge1000 | kOverlong4};
-    alignas(16) static constexpr uint8_t kFirstLow[16] = {kCarry | kOverlong3 | kOverlong2 | kOverlong4,
-                                                          kCarry | kOverlong2,
-                                                          kCarry,
-                                                          kCarry,
-                                                          kCarry | kTooLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge,
-                                                          kLarge | kSurrogate,
-                                                          kLarge,
-                                                          kLarge};
-    constexpr uint8_t kSecond = kTooLong | kOverlong2 | kTwoConts;
-    alignas(16) static constexpr uint8_t kSecondHigh[16] = {kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kSecond | kOverlong3 | kTooLarge1000 | kOverlong4,
-                                                            kSecond | kOverlong3 | kTooLarge,
-                                                            kSecond | kSurrogate | kTooLarge,
-                                                            kSecond | kSurrogate | kTooLarge,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort,
-                                                            kTooShort};
     const __m256i nibble = _mm256_set1_epi8(0x0f);
     __m256i back1 = back<1>(now, before);
     __m256i named = _mm256_and_si256(
-        _mm256_and_si256(
-            _mm256_shuffle_epi8(table_of(kFirstHigh), _mm256_and_si256(_mm256_srli_epi16(back1, 4), nibble)),
-            _mm256_shuffle_epi8(table_of(kFirstLow), _mm256_and_si256(back1, nibble))),
-        _mm256_shuffle_epi8(table_of(kSecondHigh), _mm256_and_si256(_mm256_srli_epi16(now, 4), nibble)));
+        _mm256_and_si256(_mm256_shuffle_epi8(table_of(utf8::kFirstHigh),
+                                             _mm256_and_si256(_mm256_srli_epi16(back1, 4), nibble)),
+                         _mm256_shuffle_epi8(table_of(utf8::kFirstLow), _mm256_and_si256(back1, nibble))),
+        _mm256_shuffle_epi8(table_of(utf8::kSecondHigh),
+                            _mm256_and_si256(_mm256_srli_epi16(now, 4), nibble)));
     __m256i third = _mm256_subs_epu8(back<2>(now, before), _mm256_set1_epi8(0xe0 - 0x80));
     __m256i fourth = _mm256_subs_epu8(back<3>(now, before), _mm256_set1_epi8(0xf0 - 0x80));
     __m256i must =
