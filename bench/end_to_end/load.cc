@@ -1,7 +1,7 @@
-// A closed-loop HTTP/1.1 load generator: load PORT CONNECTIONS SECONDS BODY_FILE. Opens all connections, says "open",
-// rests a moment, keeps one POST /rpc under way on each, lets a second pass, says "begin", measures, and prints one
-// line of JSON: {"requests", "seconds", "p50_us", "p99_us", "errors"}. An error is a lost connection or a reply that
-// is not a 200 with a "result". Linux only; built by end-to-end.bench.ts.
+// A closed-loop HTTP/1.1 load generator: load PORT CONNECTIONS SECONDS BODY_FILE. Opens all connections, says
+// "open", rests a moment, keeps one POST /rpc under way on each, lets a second pass, says "begin", measures,
+// and prints one line of JSON: {"requests", "seconds", "p50_us", "p99_us", "errors"}. An error is a lost
+// connection or a reply that is not a 200 with a "result". Linux only; built by end-to-end.bench.ts.
 
 #include <arpa/inet.h>
 #include <errno.h>
