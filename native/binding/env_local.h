@@ -12,6 +12,7 @@ namespace tailrace::binding {
 
 class LoopHost;
 class ServerHost;
+class NetHost;
 struct JsonLocal;  // json.cc
 struct DropJsonLocal {
   void operator()(JsonLocal* local) const noexcept;
@@ -22,6 +23,7 @@ struct EnvLocal {
   memory::Cache cache;                             // first, so that it outlives all that draws from it
   LoopHost* loop_host = nullptr;                   // not owned: it ends by its own cleanup hook, before this
   ServerHost* server_host = nullptr;               // likewise, with the loop host
+  NetHost* net_host = nullptr;                     // likewise
   std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
 };
 

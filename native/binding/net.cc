@@ -1,11 +1,12 @@
-// net and http for JS. One function so far: the HTTP parser as a plain function, for the tests that compare
-// it with Node's own (connections of JS programs go through node:net on both backends for now).
+// net and http for JS: the connections (net_host.cc), and the HTTP parser as a plain function, for the tests
+// that compare it with Node's own.
 #include "binding/net.h"
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "binding/net_host.h"
 #include "http/body.h"
 #include "http/request_parser.h"
 
@@ -117,6 +118,7 @@ Napi::Value parse_requests(const Napi::CallbackInfo& info) {
 Napi::Object init_net(Napi::Env env) {
   Napi::Object exports = Napi::Object::New(env);
   exports.Set("parseRequests", Napi::Function::New(env, parse_requests, "parseRequests"));
+  init_net_host(env, exports);
   return exports;
 }
 

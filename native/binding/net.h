@@ -5,7 +5,7 @@
 
 namespace tailrace::binding {
 
-/** exports.net: { parseRequests }. */
+/** exports.net: { parseRequests, and the functions of net_host.cc }. */
 Napi::Object init_net(Napi::Env env);
 
 }  // namespace tailrace::binding

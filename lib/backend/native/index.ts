@@ -8,10 +8,10 @@ export function createNativeBackend(addon: NativeAddon): Backend {
   return lazyObject<Backend>({
     name: () => 'native',
     isa: () => (addon.json as { isa?: string } | undefined)?.isa ?? 'fallback',
-    supports: () => ({ handoff: true, nativeNet: false }),
+    supports: () => ({ handoff: true, nativeNet: true }),
     json: () => (require('./json') as typeof import('./json')).create(addon),
     memory: () => (require('./memory') as typeof import('./memory')).create(addon),
-    net: () => (require('./net') as typeof import('./net')).create(),
+    net: () => (require('./net') as typeof import('./net')).create(addon),
     sched: () => (require('./sched') as typeof import('./sched')).create(addon),
     server: () => (require('./server') as typeof import('./server')).create(addon),
   });
