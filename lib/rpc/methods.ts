@@ -110,9 +110,9 @@ class Gate {
     }
     return new Promise((resolve, reject) => {
       const begin = (): void => {
-        // Whoever asked has been answered already (time over, client gone).
+        // Nobody waits for it any more (time over, client gone), or only a peer that has ended its side: never a result.
         if (Date.now() >= call.deadline || call.signal().aborted) {
-          resolve(undefined);
+          reject(new RpcError(rpcFailures.timeout.code, rpcFailures.timeout.message));
           return;
         }
         try {
@@ -192,7 +192,7 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
   const { handler } = given;
   if (typeof handler !== 'function') throw new InvalidArgument(`${where}.handler`, 'a function', handler);
   const lazy = flag(given.lazy, `${where}.lazy`, false);
-  const priority = given.priority ?? 'normal';
+  const { priority = 'normal' } = given;
   if (!Object.hasOwn(kPriority, priority)) {
     throw new InvalidArgument(`${where}.priority`, "'high', 'normal' or 'low'", priority);
   }

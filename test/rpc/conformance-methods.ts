@@ -131,6 +131,40 @@ export function conformanceMethods(name: string, backend: Backend): Test {
     });
   });
 
+  test('a call that waits for its turn and loses its client fails, and never has a result', async () => {
+    let started = 0;
+    let open!: () => void;
+    const work = {
+      concurrency: 1,
+      handler: () => {
+        started++;
+        return new Promise<number>((resolve) => {
+          open = () => resolve(1);
+        });
+      },
+    };
+    await withRpc({ methods: { work } }, async (_ask, port) => {
+      const client = await RawClient.connect(port, { allowHalfOpen: true });
+      client.write(post('/rpc', `[${request('work', [], 1)},${request('work', [], 2)}]`));
+      await until(() => started === 1, 'the first call is under way');
+      client.socket.end();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      open();
+      const [first, second] = JSON.parse((await client.response())!.body);
+      assert.is(first.result, 1);
+      assert.is(second.error?.code, -32001);
+      assert.is(started, 1);
+    });
+  });
+
+  test('the code of an RpcError is an integer', () => {
+    assert.throws(
+      () => new RpcError(1.5, 'half'),
+      (error: unknown) =>
+        error instanceof TypeError && (error as { code?: string }).code === 'ERR_TAILRACE_INVALID_ARG',
+    );
+  });
+
   test('priority: of calls that come together, higher ones start first; replies keep their order', async () => {
     const order: string[] = [];
     const note = (what: string) => () => {
@@ -286,6 +320,7 @@ export function conformanceMethods(name: string, backend: Backend): Test {
       [{ port: 0, methods: { m: { handler() {}, timeoutMs: 0 } } }, "methods['m'].timeoutMs"],
       [{ port: 0, methods: { m: { handler() {}, concurrency: 1.5 } } }, "methods['m'].concurrency"],
       [{ port: 0, methods: { m: { handler() {}, priority: 'highest' } } }, "methods['m'].priority"],
+      [{ port: 0, methods: { m: { handler() {}, priority: null } } }, "methods['m'].priority"],
       [{ port: 0, methods: { m: { handler() {}, lazy: 1 } } }, "methods['m'].lazy"],
       [{ port: 0, methods: { m: { handler() {}, params: { type: 'strin' } } } }, "methods['m'].params"],
       [{ port: 0, methods: { m: { handler() {}, params: { typ: 'string' } } } }, "methods['m'].params"],

@@ -285,10 +285,37 @@ export function conformance(name: string, backend: Backend): Test {
     });
   });
 
+  test('a peer that has ended its side gets its replies; its signals abort', async () => {
+    let aborted = '';
+    const routes = {
+      'GET /a': (_: unknown, context: { signal: AbortSignal }) =>
+        new Promise<string>((resolve) => {
+          const done = (): void => {
+            aborted = (context.signal.reason as Error).name;
+            setTimeout(() => resolve('a'), 5);
+          };
+          if (context.signal.aborted) done();
+          else context.signal.addEventListener('abort', done);
+        }),
+      'GET /b': () => 'b',
+    };
+    await withServer({ routes }, async (port, server) => {
+      const client = await RawClient.connect(port, { allowHalfOpen: true });
+      client.write(get('/a') + get('/b'));
+      client.socket.end();
+      assert.is((await client.response())!.body, 'a');
+      assert.is((await client.response())!.body, 'b');
+      await client.closed();
+      assert.is(aborted, 'AbortError');
+      await until(() => server.stats().connections === 0, 'the connection is closed');
+    });
+  });
+
   test('malformed requests: 400 and close, the server lives', async () => {
     const cases: Array<[string, number[]]> = [
       ['hello\r\n\r\n', [400]],
       ['GET / HTTP/1.1\r\n\r\n', [400]], // no Host
+      ['GET / HTTP/1.1\r\nHost: t\r\nHost: t\r\n\r\n', [400]],
       ['GET /\r\n\r\n', [400, 505]],
       ['GET / HTTP/1.1\r\nHost : t\r\n\r\n', [400]],
       ['GET / HTTP/1.1\r\nHost: t\r\n folded\r\n\r\n', [400]],
@@ -403,6 +430,7 @@ export function conformance(name: string, backend: Backend): Test {
       await server.close({ drainMs: 0 });
       await server.close({ drainMs: 0 });
       assert.is(closed, 1);
+      assert.is(server.address().port, port, 'where it listened');
     });
   });
 

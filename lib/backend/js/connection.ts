@@ -4,7 +4,7 @@
 
 import type * as net from 'node:net';
 import type { ServerLimits } from '../contract';
-import type { JsExchange } from './exchange';
+import { abortError, type JsExchange } from './exchange';
 
 export type Lateness = 'none' | 'head' | 'body' | 'idle' | 'write';
 
@@ -50,6 +50,11 @@ export class JsConnection {
       this.idleSince = now;
       this.idleBytes = this.socket.bytesRead;
     }
+  }
+
+  /** The peer has ended its side, or is gone: whoever works for it may stop. */
+  abort(): void {
+    for (const exchange of this.open) exchange.abort(abortError('The client closed the connection'));
   }
 
   /** What this connection is late with, if with anything. */

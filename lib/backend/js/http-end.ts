@@ -7,12 +7,23 @@ import type { ServerLimits } from '../contract';
 
 const kLingerMs = 1000;
 
+/** How often a field stands in node:http's raw headers; `name` in lower case. */
+function countOf(rawHeaders: readonly string[], name: string): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const field = rawHeaders[i]!;
+    if (field.length === name.length && field.toLowerCase() === name) count++;
+  }
+  return count;
+}
+
 /** The status a request's head is refused with; 0 when it is not. What llhttp lets pass and contract.ts does not. */
 export function refusedHead(request: http.IncomingMessage, limits: ServerLimits): number {
   const transfer = request.headers['transfer-encoding'];
   const length = request.headers['content-length'];
   if (request.httpVersionMajor !== 1) return 505;
-  if (request.httpVersionMinor >= 1 && request.headers.host === undefined) return 400;
+  const hosts = countOf(request.rawHeaders, 'host');
+  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor >= 1)) return 400;
   if (transfer !== undefined && (length !== undefined || request.httpVersionMinor === 0)) return 400;
   if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') return 501;
   if (request.rawHeaders.length > 2 * limits.headers) return 431;

@@ -30,6 +30,7 @@ class JsServer implements BackendServer {
   private sweeper: NodeJS.Timeout | undefined;
   private refusedNow = 0;
   private closing: Promise<void> | undefined;
+  private listeningAt!: { address: string; family: 'IPv4' | 'IPv6'; port: number };
 
   constructor(spec: ServerSpec) {
     this.spec = spec;
@@ -64,6 +65,8 @@ class JsServer implements BackendServer {
       noDelay: true,
     });
     this.http.timeout = 0;
+    // A peer that has ended its side may still wait for its replies.
+    (this.http as http.Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.http.maxConnections = limits.connections;
     this.http.maxHeadersCount = limits.headers + 1;
     this.http.on('connection', (socket) => this.accept(socket));
@@ -85,13 +88,14 @@ class JsServer implements BackendServer {
       this.http.listen({ host, port, backlog, reusePort } as net.ListenOptions, () => {
         this.http.removeListener('error', reject);
         this.http.on('error', (error) => this.spec.onError(error));
+        this.listeningAt = this.http.address() as typeof this.listeningAt;
         resolve();
       });
     });
   }
 
   address(): { address: string; family: 'IPv4' | 'IPv6'; port: number } {
-    return this.http.address() as { address: string; family: 'IPv4' | 'IPv6'; port: number };
+    return { ...this.listeningAt };
   }
 
   ref(): void {
@@ -142,6 +146,7 @@ class JsServer implements BackendServer {
     const connection = new JsConnection(socket, Date.now());
     this.connections.set(socket, connection);
     socket.once('close', () => this.left(connection));
+    socket.once('end', () => connection.abort());
     if (this.sweeper === undefined) {
       const { headerMs, requestMs, idleMs, writeMs } = this.spec.limits;
       const every = Math.min(headerMs, requestMs, idleMs, writeMs) / 4;
@@ -157,7 +162,7 @@ class JsServer implements BackendServer {
     this.count.bytesIn += connection.socket.bytesRead;
     this.count.bytesOut += connection.socket.bytesWritten;
     this.count.inFlight -= connection.open.size;
-    for (const exchange of connection.open) exchange.abort(abortError('The client closed the connection'));
+    connection.abort();
     connection.open.clear();
     connection.waiting.length = 0;
     if (this.connections.size === 0) {
