@@ -86,7 +86,7 @@ Napi::Value write(const Info& info) {
   NetHost* host = NetHost::of(info.Env());
   if (!host) return info.Env().Undefined();
   const auto bytes = info[2].As<Napi::Uint8Array>();
-  const size_t at = info[3].As<Napi::Number>().Uint32Value();
+  const auto at = static_cast<size_t>(info[3].As<Napi::Number>().Int64Value());
   if (at > bytes.ByteLength()) return number(info.Env(), -EINVAL);
   sched::Hold hold(host->isolate());
   const auto taken = host->sockets().write(handle_of(info), reinterpret_cast<const char*>(bytes.Data()) + at,

@@ -214,6 +214,7 @@ Waiter::Next SocketListener::accept_ready(Waiter& self, uint32_t, void* at) noex
         return Next::done;
       case net::AcceptState::refused:
       case net::AcceptState::failed:
+        if (accepted.sys == ECONNABORTED) break;  // the peer's affair: it left before it was accepted
         listener.sys = accepted.sys;
         listener.set->tell(listener, kListenerFailed);
         break;

@@ -219,6 +219,16 @@ export function conformance(name: string) {
     await new Promise((resolve) => server.close(resolve));
   });
 
+  test('a write that the peer did not wait for rejects', async () => {
+    await withPair(async (client, server) => {
+      const writing = failure(client.write(Buffer.alloc(50_000_000)));
+      await server.read();
+      server.destroy();
+      assert.match((await writing).code ?? '', /^(ECONNRESET|EPIPE)$/);
+      await client.whenClosed;
+    });
+  });
+
   test('leaving a for await loop destroys the connection', async () => {
     await withPair(async (client, server) => {
       await client.write('x');

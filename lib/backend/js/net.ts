@@ -73,7 +73,11 @@ class JsConnection implements BackendConnection {
 
   write(data: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#socket.write(data, (error) => (error ? reject(this.#failure ?? error) : resolve()));
+      // A write that its socket did not survive is called back without an error by some of Node's versions.
+      this.#socket.write(data, (error) => {
+        if (error || this.#socket.destroyed) reject(this.#failure ?? error);
+        else resolve();
+      });
     });
   }
 
