@@ -9,7 +9,7 @@
 // postMessage of one copy the whole ArrayBuffer it stands in, neighbours included: send a copy (Buffer.from) instead.
 
 import { backend } from '../backend/select';
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, onlyKnown } from '../errors';
 import { Slab } from './slab';
 
 export { SlabError } from './errors';
@@ -29,6 +29,7 @@ export function slab(options: SlabOptions = {}): Slab {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgument('options', 'an object', options);
   }
+  onlyKnown(options, ['limit', 'guard']);
   const { limit = Infinity, guard = false } = options;
   if (typeof limit !== 'number' || !(limit > 0) || (limit !== Infinity && !Number.isSafeInteger(limit))) {
     throw new InvalidArgument('limit', 'a positive integer of bytes', limit);

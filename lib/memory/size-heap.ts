@@ -88,6 +88,22 @@ export class SizeHeap {
     return buffer.byteLength;
   }
 
+  /** Forgets an arena whose memory is gone, with all its blocks. Returns the bytes reserved no more. */
+  drop(arena: Arena): number {
+    const slot = arena.base >> kArenaShift;
+    this.arenas[slot] = undefined;
+    const left = this.free.subarray(0, this.count).filter((number) => number >> kArenaShift !== slot);
+    this.free.set(left);
+    this.count = left.length;
+    this.#blocks -= arena.blocks;
+    this.#resting = this.#resting.filter((run) => run.arena !== arena);
+    this.#restingBlocks = this.#resting.reduce((sum, run) => sum + run.count, 0);
+    // Whoever still has one of its buffers is told so by free().
+    arena.state.fill(kFree);
+    arena.views.fill(undefined);
+    return arena.blocks * this.blockBytes;
+  }
+
   /**
    * Forgets arenas without a block in use, and gives back the pages of free blocks in the others.
    * `keepContent`: blocks must keep their bytes (guard mode). Returns bytes [reserved no more, given back].

@@ -92,7 +92,18 @@ export class Slab {
     arena.state[block] = kLive;
     this.#allocations++;
     const view = arena.views[block];
-    return view !== undefined && view.length === size ? view : arena.view(block, size);
+    return view !== undefined && view.length === size ? view : this.#fresh(heap, arena, block, size);
+  }
+
+  /**
+   * A view of another length than the block had. Here it is noticed when a program has detached an arena (Node 22 lets
+   * ArrayBuffer.prototype.transfer() do so, untransferable or not): then the slab goes on without it.
+   */
+  #fresh(heap: SizeHeap, arena: Arena, block: number, size: number): Buffer {
+    if (arena.buffer.byteLength > 0) return arena.view(block, size);
+    this.#allocations--;
+    this.#reserved -= heap.drop(arena);
+    return this.allocUnsafe(size);
   }
 
   /**
