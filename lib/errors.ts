@@ -98,6 +98,15 @@ export class InvalidArgument extends TypeError {
   }
 }
 
+/** Refuses misspelt options: one that is ignored in silence is a limit that does not hold. */
+export function onlyKnown(value: object, known: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) {
+      throw new InvalidArgument(prefix + name, `left out: the known options are ${known.join(', ')}`, name);
+    }
+  }
+}
+
 /** Use of something after its close(). */
 export class ClosedError extends TailraceError {
   constructor(message: string = errorTable.closed.text) {

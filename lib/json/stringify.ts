@@ -1,6 +1,6 @@
 // Values to JSON text. V8's JSON.stringify is the definition; encode() gives its result as UTF-8 bytes.
 
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, onlyKnown } from '../errors';
 import { impl } from './input';
 
 export interface EncodeOptions {
@@ -15,6 +15,7 @@ function bigintAsInteger(options: EncodeOptions | undefined): boolean {
   if (options === undefined) return false;
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument('options', 'an object', options);
+  onlyKnown(options, ['bigint']);
   const { bigint } = options;
   if (bigint !== undefined && bigint !== 'error' && bigint !== 'integer') {
     throw new InvalidArgument('bigint', "'error' or 'integer'", bigint);

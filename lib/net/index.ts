@@ -9,7 +9,7 @@
 
 import type { BackendConnection, BackendTcpServer, NetAddress } from '../backend/contract';
 import { backend } from '../backend/select';
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, onlyKnown } from '../errors';
 import { Connection } from './connection';
 
 export { Connection, type Writable } from './connection';
@@ -169,7 +169,7 @@ export async function listen(
   options: ListenOptions,
   onConnection: (connection: Connection) => unknown,
 ): Promise<TcpServer> {
-  record(options);
+  onlyKnown(record(options), ['port', 'host', 'path', 'backlog', 'reusePort', 'signal']);
   const path = pathOf(options.path);
   const port = options.port === undefined ? 0 : integer('port', options.port, 0, 65535);
   const host = options.host === undefined ? undefined : text('host', options.host);
@@ -204,7 +204,7 @@ export async function listen(
 
 /** Connects. Rejects with the system's error (ECONNREFUSED …), or with signal.reason. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  record(options);
+  onlyKnown(record(options), ['port', 'host', 'path', 'signal']);
   const path = pathOf(options.path);
   if (path === undefined && options.port === undefined)
     throw new InvalidArgument('port', 'given, or path', undefined);

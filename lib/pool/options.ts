@@ -1,6 +1,6 @@
 // The options of a pool: their meaning, defaults and checks.
 
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, onlyKnown } from '../errors';
 
 export interface PoolOptions<T> {
   /** Makes an item. Must not give one that the pool has already. */
@@ -48,6 +48,11 @@ export interface PoolSettings<T> {
   readonly onError: (error: unknown) => void;
 }
 
+const kNames = [
+  'create', 'destroy', 'reset', 'validate', 'min', 'max', 'maxWaiters', 'maxUses', 'maxLifetimeMs', 'idleMs',
+  'acquireTimeoutMs', 'onError',
+] as const; // biome-ignore format: a table
+
 function count(name: string, value: unknown, least: number, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (value === Infinity) return Infinity;
@@ -84,6 +89,7 @@ export function poolSettings<T>(options: PoolOptions<T>): PoolSettings<T> {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgument('options', 'an object', options);
   }
+  onlyKnown(options, kNames);
   if (typeof options.create !== 'function') throw new InvalidArgument('create', 'a function', options.create);
   const max = count('max', options.max, 1, Number.NaN);
   if (Number.isNaN(max)) throw new InvalidArgument('max', 'an integer from 1 or Infinity', options.max);

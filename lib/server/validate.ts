@@ -3,6 +3,8 @@
 
 import { InvalidArgument } from '../errors';
 
+export { onlyKnown } from '../errors';
+
 type Named = Record<string, unknown>;
 
 export function record(value: unknown, name: string): Named {
@@ -10,15 +12,6 @@ export function record(value: unknown, name: string): Named {
     throw new InvalidArgument(name, 'an object', value);
   }
   return value as Named;
-}
-
-/** Refuses misspelt options: one that is ignored in silence is a limit that does not hold. */
-export function onlyKnown(value: object, known: readonly string[], prefix: string): void {
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name)) {
-      throw new InvalidArgument(prefix + name, `left out: the known options are ${known.join(', ')}`, name);
-    }
-  }
 }
 
 export function integer(value: unknown, name: string, min: number, max: number, byDefault?: number): number {

@@ -413,6 +413,7 @@ test('bad options are named', async () => {
     [{ create, max: 2, reset: 1 }, /"reset"/],
     [{ create, max: 2, validate: 1 }, /"validate"/],
     [{ create, max: 2, onError: 1 }, /"onError"/],
+    [{ create, max: 2, maximum: 3 }, /"maximum"/],
   ];
   for (const [options, message] of bad) {
     assert.throws(() => pool(options as PoolOptions<number>), { name: 'InvalidArgument', message });

@@ -75,6 +75,7 @@ export function encodeSuite(name: string, json: typeof Json): Test {
     assert.throws(() => json.encode(1n), TypeError);
     assert.throws(() => json.encode({ a: [1n] }, { bigint: 'error' }), TypeError);
     assert.throws(() => json.encode(1, { bigint: 'string' as never }), { argument: 'bigint' });
+    assert.throws(() => json.encode(1, { bigints: 'integer' } as never), { argument: 'bigints' });
     const mine = new Error('mine');
     assert.throws(
       () =>
