@@ -9,9 +9,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { ResourceLimits, WorkerOptions } from 'node:worker_threads';
+import { type ResourceLimits, SHARE_ENV, type WorkerOptions } from 'node:worker_threads';
 import { backend } from '../backend/select';
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, onlyKnown } from '../errors';
 import { IsolatePool, type Priority, type TaskOptions } from './isolate-pool';
 import { duration, fn, integer, optionalInteger, optionalObject, optionalSignal } from './options';
 
@@ -76,6 +76,9 @@ type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never;
 type Name<Module> = keyof Exports<Module> & string;
 
 const kMaxIsolates = 1024;
+const kNames = [
+  'min', 'max', 'maxQueue', 'idleMs', 'resourceLimits', 'workerData', 'env', 'execArgv', 'name',
+] as const; // biome-ignore format: a table
 
 function taskOptions(options: RunOptions | undefined): TaskOptions {
   optionalObject('options', options);
@@ -199,26 +202,29 @@ export async function isolates<Module = Record<string, (...args: unknown[]) => u
   else if (typeof url === 'string' && isAbsolute(url)) module = pathToFileURL(url).href;
   else throw new InvalidArgument('url', 'a URL or an absolute path', url);
   optionalObject('options', options);
-  const max = optionalInteger(
-    'max',
-    options.max,
-    1,
-    kMaxIsolates,
-    Math.max(options.min ?? 1, backend().sched.procs()),
-  );
-  const min = optionalInteger('min', options.min, 0, max, Math.min(1, max));
+  onlyKnown(options, kNames);
+  const least = optionalInteger('min', options.min, 0, kMaxIsolates, 1);
+  const max = optionalInteger('max', options.max, 1, kMaxIsolates, Math.max(least, backend().sched.procs()));
+  const min = integer('min', least, 0, max);
   const maxQueue = optionalInteger('maxQueue', options.maxQueue, 0, Number.MAX_SAFE_INTEGER, 10_000);
   const idleMs =
     options.idleMs === Number.POSITIVE_INFINITY
       ? options.idleMs
-      : duration('idleMs', options.idleMs ?? 10_000);
-  const name = options.name ?? 'tailrace';
-  if (typeof name !== 'string') throw new InvalidArgument('name', 'a string', name);
+      : duration('idleMs', options.idleMs === undefined ? 10_000 : options.idleMs);
+  const { name = 'tailrace' } = options;
+  if (typeof name !== 'string' || name === '') throw new InvalidArgument('name', 'a non-empty string', name);
   const { resourceLimits, env, execArgv } = options;
   optionalObject('resourceLimits', resourceLimits);
+  if (env !== SHARE_ENV && env !== null) optionalObject('env', env);
+  if (
+    execArgv !== undefined &&
+    !(Array.isArray(execArgv) && execArgv.every((arg) => typeof arg === 'string'))
+  ) {
+    throw new InvalidArgument('execArgv', 'an array of strings', execArgv);
+  }
   const pool = new IsolatePool({
     module,
-    min: integer('min', min, 0, max),
+    min,
     max,
     maxQueue,
     idleMs,

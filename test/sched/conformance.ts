@@ -464,6 +464,12 @@ export function conformance(name: string) {
     await assert.rejects(isolates(tasks, { max: 0 }), invalid('max'));
     await assert.rejects(isolates(tasks, { min: 3, max: 2 }), invalid('min'));
     await assert.rejects(isolates(tasks, { maxQueue: -1 }), invalid('maxQueue'));
+    await assert.rejects(isolates(tasks, { min: 2n as never }), invalid('min'));
+    await assert.rejects(isolates(tasks, { idleMs: null as never }), invalid('idleMs'));
+    await assert.rejects(isolates(tasks, { env: 'A=1' as never }), invalid('env'));
+    await assert.rejects(isolates(tasks, { execArgv: '--expose-gc' as never }), invalid('execArgv'));
+    await assert.rejects(isolates(tasks, { name: '' }), invalid('name'));
+    await assert.rejects(isolates(tasks, { maximum: 2 } as never), invalid('maximum'));
     const pool = await isolates<Tasks>(tasks, { max: 1 });
     await assert.rejects(
       async () => pool.run('add', [1, 1], { priority: 'urgent' as never }),
