@@ -416,6 +416,8 @@ export function conformance(name: string) {
       ['port', connect({ port: 0 })],
       ['host', connect({ port: 1, host: 'a\0b' })],
       ['options', connect(undefined as never)],
+      ['nodelay', listen({ nodelay: true } as never, () => {})],
+      ['timeout', connect({ port: 1, timeout: 5 } as never)],
     ];
     for (const [argument, promise] of wrong) {
       const error = await failure(promise);
