@@ -100,6 +100,8 @@ class Connection : public Waiter {
   void refuse(sched::P& p, ServerLocal& local, uint16_t status) noexcept;
   bool keep_input(sched::P& p, const char* data, size_t size, size_t want) noexcept;
   void drop_input(sched::P& p) noexcept;
+  bool grow_input(sched::P& p) noexcept;
+  bool move_input(sched::P& p, const char* data, size_t size, size_t room) noexcept;
   void discard() noexcept;
   bool may_take() const noexcept;
   void peer_ended() noexcept;

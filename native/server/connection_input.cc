@@ -17,6 +17,10 @@ constexpr size_t kLeastKept = 512;
 // A Content-Length is a promise, not bytes: room is made for what came and the like again, not for what was
 // said.
 constexpr size_t kGrowBytes = 64 * 1024;
+
+size_t room_for(size_t size, size_t want) noexcept {
+  return std::max({kLeastKept, size, std::min(want, size + std::max(size, kGrowBytes))});
+}
 }  // namespace
 
 bool Connection::may_take() const noexcept {
@@ -32,7 +36,7 @@ bool Connection::receive(sched::P& p, ServerLocal& local) noexcept {
   }
   while (may_take() && !(flags_ & kStalled) && stream_.readable()) {
     const bool merge = in_bytes_ <= kMergeBytes;
-    if (!merge && in_bytes_ == in_capacity_ && !keep_input(p, in_, in_bytes_, in_bytes_ + kGrowBytes)) {
+    if (!merge && in_bytes_ == in_capacity_ && !grow_input(p)) {
       destroy(p);
       return false;
     }
@@ -224,20 +228,29 @@ void Connection::refuse(sched::P& p, ServerLocal& local, uint16_t status) noexce
   drop_input(p);
 }
 
-/** Keeps [data, data + size), which may lie inside `in_`, with room for about `want` bytes in all. */
+/** Keeps [data, data + size), which may lie inside `in_`, of a request of about `want` bytes in all. */
 bool Connection::keep_input(sched::P& p, const char* data, size_t size, size_t want) noexcept {
-  const size_t room = std::max({kLeastKept, size, std::min(want, size + kGrowBytes)});
-  if (in_ && in_capacity_ >= room) {
-    std::memmove(in_, data, size);
-  } else {
-    auto* block = static_cast<char*>(p.cache().allocate(room));
-    if (!block) return false;
-    std::memcpy(block, data, size);
-    p.cache().free(in_);
-    in_ = block;
-    in_capacity_ = static_cast<uint32_t>(room);
-  }
+  // While it fits it is not moved: a body that comes in small pieces is not copied for each of them.
+  if (!in_ || in_capacity_ < size) return move_input(p, data, size, room_for(size, want));
+  if (data != in_) std::memmove(in_, data, size);
   in_bytes_ = static_cast<uint32_t>(size);
+  return true;
+}
+
+/** Makes room behind `in_bytes_`: as much again, so that a long body is copied a few times, not once a read.
+ */
+bool Connection::grow_input(sched::P& p) noexcept {
+  return move_input(p, in_, in_bytes_, room_for(in_bytes_, need_ > in_bytes_ ? need_ : SIZE_MAX));
+}
+
+bool Connection::move_input(sched::P& p, const char* data, size_t size, size_t room) noexcept {
+  auto* block = static_cast<char*>(p.cache().allocate(room));
+  if (!block) return false;
+  std::memcpy(block, data, size);
+  p.cache().free(in_);
+  in_ = block;
+  in_bytes_ = static_cast<uint32_t>(size);
+  in_capacity_ = static_cast<uint32_t>(room);
   return true;
 }
 
