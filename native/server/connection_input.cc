@@ -14,6 +14,8 @@ namespace {
 // the new bytes are read behind it, where it stands.
 constexpr uint32_t kMergeBytes = 16 * 1024;
 constexpr size_t kLeastKept = 512;
+// One read takes so much at most, whatever room there is: the turn's budget is looked at between two reads.
+constexpr size_t kReadMost = 256 * 1024;
 // A Content-Length is a promise, not bytes: room is made for what came and the like again, not for what was
 // said.
 constexpr size_t kGrowBytes = 64 * 1024;
@@ -43,8 +45,8 @@ bool Connection::receive(sched::P& p, ServerLocal& local) noexcept {
     char* data = merge ? local.read : in_;
     const uint32_t kept = in_bytes_;
     if (merge && kept) std::memcpy(data, in_, kept);
-    const os::IoResult got =
-        stream_.read(data + kept, (merge ? ServerLocal::kReadBytes : in_capacity_) - kept);
+    const size_t room = (merge ? ServerLocal::kReadBytes : in_capacity_) - kept;
+    const os::IoResult got = stream_.read(data + kept, std::min(room, kReadMost));
     if (got.state == os::IoResult::State::would_block) return false;
     if (got.state == os::IoResult::State::error) {
       destroy(p);
@@ -55,7 +57,9 @@ bool Connection::receive(sched::P& p, ServerLocal& local) noexcept {
       return false;
     }
     server_->stats().bytes_in.add(got.bytes);
+    const bool within_budget = p.spend(0, got.bytes);
     if (consume(p, local, data, kept + got.bytes)) return true;
+    if (!within_budget) return may_take() && stream_.readable();
   }
   return false;
 }
@@ -87,7 +91,7 @@ bool Connection::consume(sched::P& p, ServerLocal& local, char* data, size_t siz
     seen_ = need_ = 0;
     started_ns_ = 0;
     flags_ &= ~(kHeadDone | kSentContinue);
-    out_of_budget = !p.spend(1, progress.used);
+    out_of_budget = !p.spend(1, 0);  // its bytes were counted when they were read
   }
   if (flags_ & kDead) return false;
   if (at == size) {

@@ -180,6 +180,25 @@ TEST_CASE("a peer that leaves: its calls are told, nothing is written to nobody,
   CHECK(rig.server->stats().in_flight.read() == 0);
 }
 
+TEST_CASE("a large body is read over several turns: one connection has no turn for itself") {
+  server::Limits limits = default_limits();
+  limits.body_bytes = 64 << 20;
+  ServerRig rig(limits);
+  Client client(rig.port);
+  const std::string body = call_text("1", "echo", "[\"" + std::string(48 << 20, 'y') + "\"]");
+  std::thread sender([&] { client.write(post(body)); });
+  uint64_t before = 0, most = 0;
+  while (rig.server->stats().requests.read() == 0) {
+    rig.step(1);
+    const uint64_t now = rig.server->stats().bytes_in.read();
+    if (now - before > most) most = now - before;
+    before = now;
+  }
+  sender.join();
+  CHECK(most <= sched::Budget{}.bytes + (1 << 20));
+  CHECK(body_of(client.reply(rig)).size() > (48u << 20));
+}
+
 TEST_CASE("a half-closed peer still gets its reply") {
   ServerRig rig;
   Client client(rig.port);
