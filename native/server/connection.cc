@@ -48,13 +48,15 @@ Waiter::Next Connection::run_once(sched::P& p, uint32_t events) noexcept {
       if (out_first_ && stream_.writable()) flush_blocks(p);
       write_ready(p, local);  // first: it makes room in the window
       if (flags_ & (kLingering | kClosing)) {
-        discard();
+        discard(p);
       } else {
         again = receive(p, local);
       }
       write_ready(p, local);
       send_cork(p, local);
       finish(p);
+      // The edge is used up: what is left in the socket has nobody else to announce it.
+      again = again || ((flags_ & kClosing) && stream_.readable());
     }
     flags_ &= ~kRunning;
   }

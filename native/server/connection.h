@@ -102,7 +102,7 @@ class Connection : public Waiter {
   void drop_input(sched::P& p) noexcept;
   bool grow_input(sched::P& p) noexcept;
   bool move_input(sched::P& p, const char* data, size_t size, size_t room) noexcept;
-  void discard() noexcept;
+  void discard(sched::P& p) noexcept;
   bool may_take() const noexcept;
   void peer_ended() noexcept;
 

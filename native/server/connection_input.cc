@@ -267,10 +267,11 @@ void Connection::drop_input(sched::P& p) noexcept {
 }
 
 /** After our last reply: what still comes is read and dropped until the peer's end. */
-void Connection::discard() noexcept {
+void Connection::discard(sched::P& p) noexcept {
   char bin[4096];
   for (int i = 0; i < 16 && stream_.readable(); i++) {
     const os::IoResult got = stream_.read(bin, sizeof bin);
+    (void)p.spend(0, got.bytes);
     if (got.state == os::IoResult::State::closed || got.state == os::IoResult::State::error) {
       if (!(flags_ & kPeerEnded)) peer_ended();
       return;

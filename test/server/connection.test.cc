@@ -180,6 +180,27 @@ TEST_CASE("a peer that leaves: its calls are told, nothing is written to nobody,
   CHECK(rig.server->stats().in_flight.read() == 0);
 }
 
+TEST_CASE("a refused peer that goes on sending is not reset: what it sends is taken and dropped") {
+  ServerRig rig;
+  Client client(rig.port);
+  std::atomic<bool> sent{false};
+  bool whole = false;
+  std::thread sender([&] {
+    client.write("POST /rpc HTTP/1.1\r\nHost: t\r\nContent-Length: 33554432\r\n\r\n");
+    whole = client.write(std::string(32 << 20, 'x'));
+    client.shutdown();
+    sent = true;
+  });
+  wait_until([&] {
+    rig.step(1);
+    return sent.load() && rig.server->stats().connections.read() == 0;
+  });
+  sender.join();
+  CHECK(whole);
+  CHECK(client.error() == 0);
+  CHECK(status_of(client.reply(rig)) == "413");
+}
+
 TEST_CASE("a large body is read over several turns: one connection has no turn for itself") {
   server::Limits limits = default_limits();
   limits.body_bytes = 64 << 20;

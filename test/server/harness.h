@@ -166,12 +166,14 @@ class Client {
     fd_ = -1;
   }
   void shutdown() { ::shutdown(fd_, SHUT_WR); }
-  void write(std::string_view text) {
+  /** False: the connection broke before all was sent. */
+  bool write(std::string_view text) {
     while (!text.empty()) {
       const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
+      if (sent <= 0) return false;
       text.remove_prefix(static_cast<size_t>(sent));
     }
+    return true;
   }
   /** What is there, without waiting; sets ended() at the peer's end. */
   void poll() {
@@ -184,6 +186,13 @@ class Client {
     }
   }
   bool ended() const { return ended_; }
+  /** What the system holds against the connection: a reset, say; 0: nothing. */
+  int error() const {
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &bytes);
+    return error;
+  }
   const std::string& text() const { return text_; }
 
   /** Takes one whole reply off the front; empty when it is not there yet. Without Date, which changes. */
