@@ -52,6 +52,8 @@ Waiter::Next Connection::run_once(sched::P& p, uint32_t events) noexcept {
       } else {
         again = receive(p, local);
       }
+      // Its end may stand behind bytes that are not to be read yet, and says the same there.
+      if (stream_.hangup()) cancel_records();
       write_ready(p, local);
       send_cork(p, local);
       finish(p);
@@ -141,13 +143,18 @@ void Connection::reap(sched::P& p) noexcept {
 
 void Connection::peer_ended() noexcept {
   flags_ |= kPeerEnded;
-  // As Go's net/http: the end of the peer's stream cancels what is under way; a reply is still written, since
-  // a half-closed peer may be waiting for it.
+  cancel_records();
+}
+
+/** As Go's net/http: the end of the peer's stream cancels what is under way; a reply is still written, since
+ * a half-closed peer may be waiting for it. */
+void Connection::cancel_records() noexcept {
+  bool news = false;
   for (RequestRecord* record = first_; record; record = record->next) {
     // relaxed: an AbortSignal that fires a moment later is no harm; partner: the binding's cancelled()
-    record->peer_gone.store(true, std::memory_order_relaxed);
+    news |= !record->peer_gone.exchange(true, std::memory_order_relaxed);
   }
-  if (first_) server_->cancelled();
+  if (news) server_->cancelled();
 }
 
 uint64_t Connection::due_ns() const noexcept {

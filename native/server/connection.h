@@ -105,6 +105,7 @@ class Connection : public Waiter {
   void discard(sched::P& p) noexcept;
   bool may_take() const noexcept;
   void peer_ended() noexcept;
+  void cancel_records() noexcept;
 
   // output (connection_output.cc)
   void write_ready(sched::P& p, ServerLocal& local) noexcept;

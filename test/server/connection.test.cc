@@ -201,6 +201,31 @@ TEST_CASE("a refused peer that goes on sending is not reset: what it sends is ta
   CHECK(status_of(client.reply(rig)) == "413");
 }
 
+TEST_CASE("a peer that leaves while its window is full: its calls are told all the same") {
+  server::Limits limits = default_limits();
+  limits.pipeline = 1;
+  ServerRig rig(limits);
+  rig.keep = [](const server::Call&) { return true; };
+  {
+    Client client(rig.port);
+    client.write(post(call_text("1", "slow", "[]")));
+    wait_until([&] {
+      rig.step(1);
+      return rig.kept.size() == 1;
+    });
+  }
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept[0]->record->peer_gone.load();
+  });
+  rig.answer(*rig.kept[0], "1");
+  rig.turn_inbox();
+  wait_until([&] {
+    rig.step(1);
+    return rig.server->stats().connections.read() == 0;
+  });
+}
+
 TEST_CASE("a large body is read over several turns: one connection has no turn for itself") {
   server::Limits limits = default_limits();
   limits.body_bytes = 64 << 20;
