@@ -169,8 +169,8 @@ void Server::record_expired(TimerNode& node, void* at) noexcept {
   RequestRecord& record = *static_cast<Deadline<RequestRecord>&>(node).owner;
   sched::P& p = *static_cast<sched::P*>(at);
   Server& server = record.connection->server();
-  server.cancelled();
   const uint64_t again = record.expire(p.now_ns());
+  server.cancelled();  // after it: whoever is told looks once
   if (again != RequestRecord::kSettled) {
     p.timers().arm(record.timer, again);
     return;

@@ -226,6 +226,31 @@ TEST_CASE("a peer that leaves while its window is full: its calls are told all t
   });
 }
 
+TEST_CASE("the isolates are told of an expired call when it has expired, not before") {
+  struct Listener final : server::GroupListener {
+    server::Call* call = nullptr;
+    bool seen = false;
+    void calls_wait() noexcept override {
+      if (call) seen = call->state.load() == server::CallState::expired;
+    }
+  } listener;
+  ServerRig rig;
+  rig.keep = [](const server::Call&) { return true; };
+  CHECK(rig.group->add_listener(listener));
+  Client client(rig.port);
+  client.write(post(call_text("1", "hasty", "[]")));
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 1;
+  });
+  listener.call = rig.kept[0];
+  CHECK(body_of(client.reply(rig)).find("-32001") != std::string::npos);
+  CHECK(listener.seen);
+  rig.answer(*rig.kept[0], "1");
+  rig.turn_inbox();
+  rig.group->remove_listener(listener);
+}
+
 TEST_CASE("a large body is read over several turns: one connection has no turn for itself") {
   server::Limits limits = default_limits();
   limits.body_bytes = 64 << 20;
