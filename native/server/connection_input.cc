@@ -219,6 +219,7 @@ void Connection::dispatch(sched::P& p, ServerLocal& local, const char* end_of_he
 void Connection::refuse(sched::P& p, ServerLocal& local, uint16_t status) noexcept {
   if (status != 408) server_->stats().malformed.add(1);
   flags_ |= kClosing;
+  flags_ &= ~kOweContinue;
   started_ns_ = 0;
   http::Request request;  // nothing is known of it
   request.minor = 1;

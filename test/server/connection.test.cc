@@ -251,6 +251,41 @@ TEST_CASE("the isolates are told of an expired call when it has expired, not bef
   rig.group->remove_listener(listener);
 }
 
+TEST_CASE("100 Continue comes in its turn, and never behind the refusal of its request") {
+  ServerRig rig;
+  rig.keep = [](const server::Call&) { return true; };
+  const std::string head =
+      "POST /rpc HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const bool bad : {false, true}) {
+    Client client(rig.port);
+    client.write(post(call_text("1", "slow", "[]")) + head);
+    wait_until([&] {
+      rig.step(1);
+      return rig.kept.size() == 1;
+    });
+    if (bad) {
+      client.write("no size\r\n");
+      const uint64_t malformed = rig.server->stats().malformed.read();
+      wait_until([&] {
+        rig.step(1);
+        return rig.server->stats().malformed.read() > malformed;
+      });
+    }
+    rig.answer(*rig.kept[0], "1");
+    rig.kept.clear();
+    rig.turn_inbox();
+    CHECK(status_of(client.reply(rig)) == "200");
+    CHECK(status_of(client.reply(rig)) == (bad ? "400" : "100"));
+    if (!bad) continue;
+    wait_until([&] {
+      rig.step(1);
+      client.poll();
+      return client.ended();
+    });
+    CHECK(client.text().empty());
+  }
+}
+
 TEST_CASE("a large body is read over several turns: one connection has no turn for itself") {
   server::Limits limits = default_limits();
   limits.body_bytes = 64 << 20;
