@@ -151,6 +151,11 @@ export class IsolatePool extends EventEmitter {
     };
   }
 
+  /** Whether submit() would be refused now. */
+  get full(): boolean {
+    return this.#queued >= this.#options.maxQueue && !this.#hasIdle();
+  }
+
   submit(name: string, args: unknown[], options: TaskOptions, done: Done): void {
     const { signal, deadlineMs } = options;
     if (this.#closed) {
@@ -161,7 +166,7 @@ export class IsolatePool extends EventEmitter {
       done(signal.reason);
       return;
     }
-    if (this.#queued >= this.#options.maxQueue && !this.#hasIdle()) {
+    if (this.full) {
       done(new QueueFullError(`the queue is full (${this.#options.maxQueue} tasks)`));
       return;
     }
@@ -246,7 +251,7 @@ export class IsolatePool extends EventEmitter {
     const isolate = new Isolate(this.#options);
     const { worker } = isolate;
     this.#isolates.add(isolate);
-    worker.unref();
+    // It keeps the process until it is ready: tasks may be queued for it, and those keep nothing by themselves.
     const failStart = (error: unknown): void => {
       this.#forget(isolate);
       void worker.terminate();
@@ -264,6 +269,8 @@ export class IsolatePool extends EventEmitter {
       }
     };
     worker.on('message', (message: FromIsolate) => {
+      // One that is being ended may still have something to say; unref() would undo what terminate() waits with.
+      if (!this.#isolates.has(isolate)) return;
       if ('failed' in message) {
         failStart(received(message.failed));
         return;
@@ -352,7 +359,7 @@ export class IsolatePool extends EventEmitter {
     let starting = 0;
     for (const isolate of this.#isolates) if (!isolate.ready) starting++;
     const wanted = Math.min(this.#options.max - this.#isolates.size, this.#queued - starting);
-    for (let i = 0; i < wanted; i++) this.#spawn().worker.ref();
+    for (let i = 0; i < wanted; i++) this.#spawn();
     this.#settle();
   }
 

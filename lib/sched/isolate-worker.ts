@@ -2,6 +2,7 @@
 
 import { types } from 'node:util';
 import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads';
+import { InvalidArgument } from '../errors';
 import type { FromIsolate, SentError, ToIsolate } from './isolate-messages';
 
 type Callable = (...args: unknown[]) => unknown;
@@ -57,7 +58,7 @@ async function main(port: MessagePort, module: string): Promise<void> {
     const { run } = message;
     const call = async (): Promise<unknown> => {
       const target = functions.get(message.name);
-      if (target === undefined) throw new TypeError(`the module exports no function "${message.name}"`);
+      if (target === undefined) throw new InvalidArgument('name', 'a function of the module', message.name);
       return target(...message.args);
     };
     call().then(

@@ -152,6 +152,10 @@ export class Isolates<Module = Record<string, (...args: unknown[]) => unknown>> 
     const concurrency = optionalInteger('concurrency', options?.concurrency, 1, 1 << 20, this.#max * 2);
     const underWay: Promise<unknown>[] = [];
     for await (const item of items) {
+      // A queue shorter than `concurrency` is filled, never overfilled: not by this call, at least.
+      while (underWay.length > 0 && this.#pool.full) {
+        yield (await underWay.shift()) as ResultOf<Exports<Module>[K]>;
+      }
       const result = this.#submit(name, [item], task);
       result.catch(() => {}); // it is heard of when its turn comes
       underWay.push(result);

@@ -48,7 +48,9 @@ export class Semaphore {
   /** Gives one place back. Throws RangeError if none was taken. */
   release(): void {
     if (this.#available === this.capacity) {
-      throw new RangeError('release() without acquire()');
+      throw Object.assign(new RangeError('release() without acquire()'), {
+        code: 'ERR_TAILRACE_DOUBLE_RELEASE',
+      });
     }
     const next = this.#waiters.take();
     if (next !== undefined) next.resolve();
