@@ -147,12 +147,11 @@ void* Cache::allocate_large(size_t bytes) noexcept {
     return nullptr;
   }
   const auto pages = static_cast<uint32_t>((bytes + kPageBytes - 1) >> kPageShift);
-  Span* span = page_heap.allocate(pages);
+  Span* span = page_heap.allocate(pages, Span::State::large);
   if (!span) {
     internal::refused.add(1);
     return nullptr;
   }
-  span->state = Span::State::large;
   internal::large_spans.add(1);
   internal::large_pages.add(pages);
   void* p = page_heap.address_of(span);

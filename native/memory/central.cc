@@ -43,7 +43,7 @@ void Central::place(Span* span) noexcept {
 
 Span* Central::new_span(unsigned size_class) noexcept {
   const SizeClass& info = kSizeClasses[size_class];
-  Span* span = page_heap.allocate(info.span_pages);
+  Span* span = page_heap.allocate(info.span_pages, Span::State::small);
   if (!span) return nullptr;
   span->magic = static_cast<uint32_t>((uint64_t{1} << 32) / info.size + 1);
   span->size_class = static_cast<uint8_t>(size_class);
@@ -53,7 +53,6 @@ Span* Central::new_span(unsigned size_class) noexcept {
     const unsigned here = info.blocks <= from ? 0 : info.blocks - from;
     span->free_bits[word] = here >= 64 ? ~uint64_t{0} : (uint64_t{1} << here) - 1;
   }
-  span->state = Span::State::small;
   page_heap.set_class(span, static_cast<uint8_t>(size_class));
   spans_++;
   return span;
@@ -102,7 +101,6 @@ void Central::give_to_spans(void* const* blocks, uint32_t count) noexcept {
     span->free_blocks++;
     if (span->free_blocks == kSizeClasses[span->size_class].blocks) {
       unlink(span);
-      span->state = Span::State::none;
       spans_--;
       page_heap.free(span);
     } else {

@@ -210,7 +210,7 @@ bool PageHeap::make_room(uint32_t pages) noexcept {
   return true;
 }
 
-Span* PageHeap::allocate(uint32_t pages) noexcept {
+Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
   LockGuard guard(mutex_);
   // Runs that still have memory first: touching them costs no fault.
   Span* span = take(dirty_, pages);
@@ -246,16 +246,17 @@ Span* PageHeap::allocate(uint32_t pages) noexcept {
   first_page_[page + pages - 1] = page;
   resident_pages_.fetch_add(pages - resident,
                             std::memory_order_relaxed);  // a statistic; written under mutex_
-  span->state = Span::State::none;
+  span->state = state;
   span->bucket = -1;
   return span;
 }
 
 void PageHeap::set_class(Span* span, uint8_t size_class) noexcept {
-  // Only the holder of the span writes its pages' records: no lock.
+  // Only the holder of the span writes its pages' records: no lock. But the neighbours look for the first of
+  // a run from its ends, which allocate() has written.
   const auto page = static_cast<uint32_t>(span - spans_);
   std::memset(page_class_ + page, size_class, span->pages);
-  for (uint32_t i = 0; i < span->pages; i++) first_page_[page + i] = page;
+  for (uint32_t i = 1; i + 1 < span->pages; i++) first_page_[page + i] = page;
 }
 
 void PageHeap::free(Span* span) noexcept {

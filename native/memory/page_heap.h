@@ -43,8 +43,11 @@ class PageHeap {
  public:
   constexpr PageHeap() noexcept = default;
 
-  /** A run of `pages`, state none; null when the limit or the system refuses. */
-  Span* allocate(uint32_t pages) noexcept;
+  /**
+   * A run of `pages` for that use; null when the limit or the system refuses. The state is written under the
+   * lock here and in free(), nowhere else: whoever frees the run next to it reads it.
+   */
+  Span* allocate(uint32_t pages, Span::State state) noexcept;
   /** Gives a run back; its page classes are reset. The bytes must be poisoned by the caller. */
   void free(Span* span) noexcept;
 
