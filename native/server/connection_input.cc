@@ -211,7 +211,7 @@ void Connection::dispatch(sched::P& p, ServerLocal& local, const char* end_of_he
   Exchange exchange{p,     *server_, local,
                     *this, request,  {head, static_cast<size_t>(end_of_head - head)},
                     body,  0,        started_ns_};
-  since_ns_ = p.now_ns();
+  if (!out_first_) since_ns_ = p.now_ns();
   server_->route(exchange);
 }
 

@@ -98,7 +98,7 @@ void Connection::write_ready(sched::P& p, ServerLocal& local) noexcept {
     in_flight_--;
     record.connection = nullptr;
     record.answered = true;
-    since_ns_ = p.now_ns();
+    if (!out_first_) since_ns_ = p.now_ns();  // else it says since when nothing was taken
     server_->stats().in_flight.add(-1ull);
     if (record.returned) record.destroy(p.cache());
     if (!keep_alive && first_) leave_records(p);

@@ -305,6 +305,32 @@ TEST_CASE("a large body is read over several turns: one connection has no turn f
   CHECK(body_of(client.reply(rig)).size() > (48u << 20));
 }
 
+TEST_CASE("a peer that asks on and reads nothing is cut: new requests are no progress in writing") {
+  server::Limits limits = default_limits();
+  limits.write_ms = 100;
+  limits.body_bytes = 64 << 20;
+  limits.write_bytes = 1 << 30;
+  ServerRig rig(limits);
+  Client client(rig.port);
+  const std::string big(40 << 20, 'y');
+  rig.handler = [&](const server::Call&, std::string_view params) {
+    return params.size() > 2 ? "\"" + big + "\"" : std::string("0");
+  };
+  client.write(post(call_text("1", "echo", "[1]")));
+  uint64_t asked = 0, next_ns = 0;
+  const uint64_t limit_ns = os::monotonic_ns() + 20'000'000'000;
+  wait_until([&] {
+    rig.step(1);
+    if (os::monotonic_ns() > next_ns && client.write("GET /livez HTTP/1.1\r\nHost: t\r\n\r\n")) {
+      asked++;
+      next_ns = os::monotonic_ns() + 20'000'000;
+    }
+    return rig.server->stats().timeouts.read() > 0 || asked > 200 || os::monotonic_ns() > limit_ns;
+  });
+  CHECK(rig.server->stats().timeouts.read() == 1);
+  CHECK(rig.server->stats().connections.read() == 0);
+}
+
 TEST_CASE("a half-closed peer still gets its reply") {
   ServerRig rig;
   Client client(rig.port);
