@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <new>
+#include <vector>
 
 namespace tailrace::rpc {
 
@@ -44,13 +45,25 @@ bool valid_id(const json::Node& id) noexcept {
 }  // namespace
 
 bool has_forbidden_key(const json::Node& value) noexcept {
-  const bool object = value.is(json::Type::object);
-  for (auto it = value.begin(); it.more(); it.next()) {
-    const json::Node item = it.value();
+  // Not by recursion: limits.depth may be more than a thread's stack has room for.
+  struct Level {
+    json::Node::Iterator at;
+    bool object;
+  };
+  std::vector<Level> open{{value.begin(), value.is(json::Type::object)}};
+  while (!open.empty()) {
+    Level& level = open.back();
+    if (!level.at.more()) {
+      open.pop_back();
+      continue;
+    }
+    const json::Node item = level.at.value();
     json::Node prototype;
-    if (object && it.key().string_equals("__proto__")) return true;
-    if (object && it.key().string_equals("constructor") && item.find("prototype", &prototype)) return true;
-    if (item.is_container() && has_forbidden_key(item)) return true;  // as deep as limits.depth
+    if (level.object && level.at.key().string_equals("__proto__")) return true;
+    if (level.object && level.at.key().string_equals("constructor") && item.find("prototype", &prototype))
+      return true;
+    level.at.next();
+    if (item.is_container()) open.push_back({item.begin(), item.is(json::Type::object)});
   }
   return false;
 }

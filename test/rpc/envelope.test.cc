@@ -125,3 +125,17 @@ TEST_CASE("forbidden keys are found at any depth and spelling, in params that ar
   CHECK(failure("add", R"({"prototype":1,"x":"__proto__"})") == Failure::none);
   CHECK(failure("lazy", R"({"__proto__":1})") == Failure::none);
 }
+
+TEST_CASE("a forbidden name is found at any depth that a document may have") {
+  constexpr size_t kDepth = 100'000;
+  memory::Cache cache;
+  json::Parser parser(cache);
+  json::DocumentOptions options;
+  options.max_depth = kDepth + 10;
+  for (const char* inside : {R"({"__proto__":1})", R"({"proto":1})"}) {
+    const std::string text = std::string(kDepth, '[') + inside + std::string(kDepth, ']');
+    Result<json::Node> root = parser.parse(text.data(), text.size(), options, nullptr);
+    REQUIRE(root.ok());
+    CHECK(has_forbidden_key(*root) == (text[kDepth + 2] == '_'));
+  }
+}
