@@ -47,7 +47,8 @@ export class JsonValue {
 
   /** Made by a document only. */
   constructor(shared: unknown, node: number) {
-    if (!(shared instanceof Shared)) throw new TypeError('A JsonValue comes from a JsonDocument');
+    if (!(shared instanceof Shared))
+      throw new InvalidArgument('shared', 'what a JsonDocument gives its values', shared);
     this.#shared = shared;
     this.#node = node;
   }
@@ -137,7 +138,7 @@ export class JsonValue {
   toBigInt(): bigint {
     const document = this.#shared.document;
     const type = document.type(this.#node);
-    if (type !== JsonType.number) throw new TypeError(`A JSON ${kNames[type]} is not a number`);
+    if (type !== JsonType.number) throw new InvalidArgument('value', 'a JSON number', kNames[type]);
     return exactInteger(document.raw(this.#node).toString('latin1'));
   }
 
@@ -223,7 +224,8 @@ export class JsonDocument {
 
   /** Made by open() only. */
   constructor(shared: unknown) {
-    if (!(shared instanceof Shared)) throw new TypeError('A JsonDocument comes from open()');
+    if (!(shared instanceof Shared))
+      throw new InvalidArgument('shared', 'what open() gives its document', shared);
     this.#shared = shared;
   }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { BackendCall, RpcFailure, RpcMethodSpec } from '../backend/contract';
 import { RawJson, rpcFailures } from '../backend/shared';
-import { TailraceError } from '../errors';
+import { ClosedError, TailraceError } from '../errors';
 import type { Logger } from '../server/log';
 import { RpcError } from './error';
 import type { FromIsolate, IsolateReady, IsolateStart, ToIsolate } from './isolate-messages';
@@ -119,7 +119,7 @@ export class IsolatePool {
     await Promise.all([...this.isolates].map((isolate) => isolate.worker.terminate()));
     for (const lane of this.lanes) {
       for (let job = lane.take(); job !== undefined; job = lane.take())
-        job.reject(new Error('The server was closed'));
+        job.reject(new ClosedError('The server was closed'));
     }
   }
 
@@ -186,7 +186,7 @@ export class IsolatePool {
     params: Buffer | undefined,
     call: BackendCall,
   ): Promise<unknown> {
-    if (this.closed) throw new Error('The server was closed');
+    if (this.closed) throw new ClosedError('The server was closed');
     if (this.waiting >= this.options.queue) {
       throw new RpcError(rpcFailures.overloaded.code, rpcFailures.overloaded.message);
     }

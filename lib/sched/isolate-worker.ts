@@ -2,7 +2,7 @@
 
 import { types } from 'node:util';
 import { isMainThread, type MessagePort, parentPort } from 'node:worker_threads';
-import { InvalidArgument } from '../errors';
+import { errorTable } from '../errors';
 import type { FromIsolate, SentError, ToIsolate } from './isolate-messages';
 
 type Callable = (...args: unknown[]) => unknown;
@@ -58,7 +58,11 @@ async function main(port: MessagePort, module: string): Promise<void> {
     const { run } = message;
     const call = async (): Promise<unknown> => {
       const target = functions.get(message.name);
-      if (target === undefined) throw new InvalidArgument('name', 'a function of the module', message.name);
+      if (target === undefined) {
+        // No InvalidArgument: structured clone would make a plain Error of it.
+        const error = new TypeError(`"name" must be a function of the module. Received '${message.name}'`);
+        throw Object.assign(error, { code: errorTable.invalid_argument.code });
+      }
       return target(...message.args);
     };
     call().then(
