@@ -10,8 +10,8 @@ namespace tailrace::server {
 
 struct Connection::Block {
   Block* next;
-  uint32_t at;     // bytes the socket has taken
-  uint32_t bytes;  // bytes written into it
+  size_t at;     // bytes the socket has taken
+  size_t bytes;  // bytes written into it; the results of a batch together may be more than 4 GB
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
@@ -137,7 +137,7 @@ void Connection::write_reply(sched::P& p, ServerLocal& local, const Reply& reply
     local.corked += bytes;
     return;
   }
-  block->bytes = static_cast<uint32_t>(bytes);
+  block->bytes = bytes;
   append_block(p, *block);
   if (stream_.writable()) flush_blocks(p);
 }
@@ -189,7 +189,7 @@ void Connection::send_cork(sched::P& p, ServerLocal& local) noexcept {
   auto* block = static_cast<Block*>(p.cache().allocate(sizeof(Block) + bytes));
   if (!block) return destroy(p);
   block->at = 0;
-  block->bytes = static_cast<uint32_t>(bytes);
+  block->bytes = bytes;
   std::memcpy(block->data(), local.cork + sent, bytes);
   append_block(p, *block);
   // Until the socket says that it is full: only then is there an edge when it is not full any more.
@@ -213,7 +213,7 @@ void Connection::flush_blocks(sched::P& p) noexcept {
       Block* block = out_first_;
       const size_t rest = block->bytes - block->at;
       if (left < rest) {
-        block->at += static_cast<uint32_t>(left);
+        block->at += left;
         break;
       }
       left -= rest;

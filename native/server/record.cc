@@ -79,7 +79,9 @@ bool settle(Call& call, const Answer& answer, memory::Cache& cache) noexcept {
   const bool mine = call.state.compare_exchange_strong(state, CallState::writing, std::memory_order_acq_rel,
                                                        std::memory_order_relaxed);
   if (mine) {
-    char* room = call.make_room(cache, answer.bytes.size());
+    // What a call's 32 bits cannot say counts as no memory.
+    const bool fits = answer.bytes.size() <= UINT32_MAX;
+    char* room = fits ? call.make_room(cache, answer.bytes.size()) : nullptr;
     if (room) {
       append(room, answer.bytes);
       call.kind = answer.kind;

@@ -331,6 +331,24 @@ TEST_CASE("a peer that asks on and reads nothing is cut: new requests are no pro
   CHECK(rig.server->stats().connections.read() == 0);
 }
 
+TEST_CASE("an answer of more than 4 GB is none, not one that is cut") {
+  ServerRig rig;
+  rig.keep = [](const server::Call&) { return true; };
+  Client client(rig.port);
+  client.write("GET /raw/x HTTP/1.1\r\nHost: t\r\n\r\n");
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 1;
+  });
+  server::Answer answer;
+  answer.kind = server::Call::Kind::raw;
+  answer.head_bytes = 50;
+  answer.bytes = {"", (size_t{1} << 32) + 10};  // never read
+  (void)server::settle(*rig.kept[0], answer, rig.cache);
+  rig.turn_inbox();
+  CHECK(status_of(client.reply(rig)) == "503");
+}
+
 TEST_CASE("a half-closed peer still gets its reply") {
   ServerRig rig;
   Client client(rig.port);
