@@ -7,7 +7,7 @@ import { rpcFailures } from '../backend/shared';
 import { errorTable, InvalidArgument, isTailraceError } from '../errors';
 import type { JsonDocument } from '../json';
 import { type HeaderRecord, headerRecord } from '../server/headers';
-import type { Logger } from '../server/log';
+import { type Logger, logFailure } from '../server/log';
 import { inScope, isThenable } from '../server/scope';
 import { flag, integer, onlyKnown, record } from '../server/validate';
 import { RpcError } from './error';
@@ -250,14 +250,23 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
   };
 }
 
-/** What the client may see of an error; what it may not goes to the log. */
+/** The message of whatever was thrown: a string, also of what has none or fails when it is asked. */
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return rpcFailures.internal.message;
+  }
+}
+
+/** What the client may see of an error; what it may not goes to the log. Never throws. */
 export function makeFailure(log: Logger, exposeErrors: boolean): RpcSpec['failure'] {
   return (error): RpcFailure => {
-    if (error instanceof RpcError) return { code: error.code, message: error.message, data: error.data };
-    log.error('tailrace rpc:', error);
+    if (error instanceof RpcError) return { code: error.code, message: messageOf(error), data: error.data };
+    logFailure(log, 'tailrace rpc:', error);
     const { code, message } = rpcFailures.internal;
     if (!exposeErrors) return { code, message };
-    return { code, message: error instanceof Error ? error.message : String(error) };
+    return { code, message: messageOf(error) };
   };
 }
 

@@ -28,3 +28,14 @@ export function checkLog(value: Logger | undefined): Logger {
   }
   return value;
 }
+
+/** Logs a failure of a handler. A logger that throws itself costs its line, not the server. */
+export function logFailure(log: Logger, what: string, error: unknown): void {
+  try {
+    log.error(what, error);
+  } catch (failure) {
+    process.emitWarning(
+      `tailrace: the logger failed: ${failure instanceof Error ? failure.stack : typeof failure}`,
+    );
+  }
+}

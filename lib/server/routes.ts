@@ -3,7 +3,7 @@
 
 import type { BackendRequest, HealthSpec, RawReply, RouteSpec } from '../backend/contract';
 import { InvalidArgument } from '../errors';
-import type { Logger } from './log';
+import { type Logger, logFailure } from './log';
 import { normaliseReply, plain, type Reply } from './reply';
 import { badInputs, ServerContext, ServerRequest } from './request';
 import { inScope, isThenable } from './scope';
@@ -49,7 +49,7 @@ function failed(error: unknown, log: Logger, raw: BackendRequest): RawReply {
   if (typeof error === 'object' && error !== null && badInputs.has(error)) {
     return plain(400, (error as Error).message);
   }
-  log.error(`${raw.method} ${raw.target}:`, error);
+  logFailure(log, `${raw.method} ${raw.target}:`, error);
   return plain(500, 'Internal Server Error');
 }
 

@@ -210,6 +210,17 @@ export function conformance(name: string, backend: Backend): Test {
       assert.is((await client.write(post('/json', '[2]')).response())!.body, '[2]');
       client.destroy();
     });
+    const broken = () => {
+      throw new Error('the log is full');
+    };
+    await withServer({ routes, log: { ...quiet, error: broken } }, async (port) => {
+      for (const path of ['/throw', '/reject'])
+        assert.is(
+          (await requestOnce(port, get(path)))!.status,
+          500,
+          'a logger that throws costs its line only',
+        );
+    });
   });
 
   test('bodies: Content-Length and chunked, in any pieces; trailers; Expect: 100-continue', async () => {
