@@ -1,7 +1,7 @@
 // parse and validate. Without a reviver all is the backend's work; with one, V8 applies it where it can, because its
 // order of visits, holders and `context` argument are the definition.
 
-import { failureOf } from '../backend/json/parse';
+import { exact } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
 import { InvalidArgument } from '../errors';
 import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
@@ -51,7 +51,7 @@ function parseRevived(
     return JSON.parse(text, reviver);
   } catch (error) {
     // The reviver's own errors, a SyntaxError too, pass through: the text is then not at fault.
-    throw failureOf(error, input, 0, input.length, undefined);
+    throw exact().failureOf(error, input, 0, input.length, undefined);
   }
 }
 

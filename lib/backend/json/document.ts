@@ -4,7 +4,7 @@
 import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../contract';
 import { JsonType } from '../contract';
 import { stringAt } from './build';
-import { nodeValue, scanned } from './parse';
+import { nodeValue, scanned } from './exact';
 import { Tape } from './scan';
 import { type Source, sourceOf } from './source';
 

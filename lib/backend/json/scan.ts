@@ -4,15 +4,7 @@
 // string and nowhere else. Iterative, because JSON.parse takes a million open brackets and so must this.
 
 import { JsonType } from '../contract';
-
-export type Units = Uint8Array | Uint16Array;
-
-/** The units of a string; the caller keeps offsets as they are. */
-export function unitsOf(text: string): Uint16Array {
-  const units = new Uint16Array(text.length);
-  Buffer.from(units.buffer).write(text, 'utf16le');
-  return units;
-}
+import type { Units } from './source';
 
 /**
  * The nodes of a valid text in document order, keys before their values. A node takes four words:

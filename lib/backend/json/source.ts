@@ -1,7 +1,15 @@
 // The text of a document as the fallback reads it: a string with its units, or bytes. Cuts pieces out as strings.
 
 import { isUtf8 } from 'node:buffer';
-import { type Units, unitsOf } from './scan';
+
+export type Units = Uint8Array | Uint16Array;
+
+/** The units of a string; the caller keeps offsets as they are. */
+export function unitsOf(text: string): Uint16Array {
+  const units = new Uint16Array(text.length);
+  Buffer.from(units.buffer).write(text, 'utf16le');
+  return units;
+}
 
 export interface Source {
   readonly units: Units;

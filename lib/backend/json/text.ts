@@ -2,7 +2,7 @@
 
 import { types } from 'node:util';
 import { JsonType } from '../contract';
-import { scanned } from './parse';
+import { scanned } from './exact';
 import { utf8Of } from './source';
 
 /** JsonBackend.minify. */

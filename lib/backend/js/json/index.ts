@@ -3,7 +3,7 @@
 
 import type { JsonBackend, JsonParseOptions } from '../../contract';
 import { openDocument } from '../../json/document';
-import { locateFailure, parseBytes, parseString } from '../../json/parse';
+import { exact, parseBytes, parseString } from '../../json/parse';
 import { encode, minify } from '../../json/text';
 
 const json: JsonBackend = {
@@ -14,7 +14,7 @@ const json: JsonBackend = {
   },
   parseRange: parseBytes,
   validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
-    return locateFailure(input, 0, input.length, options) === undefined;
+    return exact().locateFailure(input, 0, input.length, options) === undefined;
   },
   minify,
   open: openDocument,

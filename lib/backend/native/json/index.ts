@@ -8,9 +8,8 @@ import {
   type JsonParseOptions,
   kJsonNoDepthLimit,
 } from '../../contract';
-import { failureOf, locateFailure, parseBytes, parseString } from '../../json/parse';
+import { exact, parseBytes, parseString } from '../../json/parse';
 import { utf8Of } from '../../json/source';
-import { jsonFailure } from '../../json-failure';
 import type { NativeAddon } from '../../load';
 import {
   type AddonJson,
@@ -98,7 +97,7 @@ function make(addon: NativeAddon): JsonBackend {
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw failureOf(error, bytes, start, end, options);
+      throw exact().failureOf(error, bytes, start, end, options);
     }
   }
 
@@ -168,8 +167,8 @@ function make(addon: NativeAddon): JsonBackend {
 
   /** The error of a text the core refused. */
   function failure(input: string | Uint8Array, options: JsonParseOptions | undefined): Error {
-    const found = locateFailure(input, 0, input.length, options);
-    if (found !== undefined) return jsonFailure(found.kind, input, found.offset);
+    const found = exact().locateFailure(input, 0, input.length, options);
+    if (found !== undefined) return exact().jsonFailure(found.kind, input, found.offset);
     return new Error('tailrace: the native parser refused a text that is JSON; please report it');
   }
 
