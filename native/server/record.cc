@@ -40,7 +40,7 @@ void RequestRecord::destroy_anywhere() noexcept {
   memory::Cache::free_remote(this);
 }
 
-uint64_t RequestRecord::expire(uint64_t now_ns) noexcept {
+uint64_t RequestRecord::expire(uint64_t now_ns, bool* newly) noexcept {
   // How soon a record that is settled in part is looked at again: an isolate is between "writing" and
   // "finished" for one memcpy, and while some calls of a batch have expired the others come back without a
   // message.
@@ -49,19 +49,17 @@ uint64_t RequestRecord::expire(uint64_t now_ns) noexcept {
   bool partly = false;
   for (uint32_t i = 0; i < call_count; i++) {
     Call& call = calls()[i];
-    CallState state = CallState::open;
-    if (call.deadline_ns > now_ns) {
-      // acquire: partner of the release in settle()
-      state = call.state.load(std::memory_order_acquire);
-      if (state == CallState::open && call.deadline_ns < next) next = call.deadline_ns;
-      partly |= state == CallState::writing;
-      continue;
+    // acquire: a finished result is read next; partner: the release in settle()
+    CallState state = call.state.load(std::memory_order_acquire);
+    if (state == CallState::open && call.deadline_ns <= now_ns &&
+        call.state.compare_exchange_strong(state, CallState::expired, std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+      state = CallState::expired;
+      if (newly) *newly = true;
     }
-    // acquire on failure: a finished result is read next; partner: the release in settle()
-    const bool mine = call.state.compare_exchange_strong(state, CallState::expired, std::memory_order_acq_rel,
-                                                         std::memory_order_acquire);
-    partly |= mine || state == CallState::writing || state == CallState::expired;
-    if (!mine && state == CallState::writing && now_ns + kAgainNs < next) next = now_ns + kAgainNs;
+    partly |= state == CallState::expired;
+    if (state == CallState::open && call.deadline_ns < next) next = call.deadline_ns;
+    if (state == CallState::writing && now_ns + kAgainNs < next) next = now_ns + kAgainNs;
   }
   if (next == kSettled || now_ns == kAll) return kSettled;
   return partly && now_ns + kAgainNs < next ? now_ns + kAgainNs : next;

@@ -119,11 +119,11 @@ struct RequestRecord : sched::Message {
   /**
    * The P answers for the open calls whose deadline is at or before `now_ns` (kAll: for all of them). Returns
    * when it wants to look again: the next deadline, a moment later while another thread is at work, or
-   * kSettled.
+   * kSettled. `newly` is set when a call expired just now.
    */
   static constexpr uint64_t kAll = UINT64_MAX;
   static constexpr uint64_t kSettled = UINT64_MAX;
-  [[nodiscard]] uint64_t expire(uint64_t now_ns) noexcept;
+  [[nodiscard]] uint64_t expire(uint64_t now_ns, bool* newly = nullptr) noexcept;
 };
 
 /** The isolate's answer to a call. False: somebody was faster, nothing was kept. Posts the record when it was

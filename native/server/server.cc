@@ -63,6 +63,7 @@ Waiter::Next Server::accept_ready(Waiter& self, uint32_t, void* at) noexcept {
   Server& server = *static_cast<Acceptor&>(self).server;
   sched::P& p = *static_cast<sched::P*>(at);
   if (!server.listener_.is_open()) return Waiter::Next::done;
+  int failures = 0;
   for (int i = 0; i < kAcceptBatch; i++) {
     const net::Accepted accepted = server.listener_.accept();
     switch (accepted.state) {
@@ -76,13 +77,18 @@ Waiter::Next Server::accept_ready(Waiter& self, uint32_t, void* at) noexcept {
         server.group_.notify();
         break;
       case net::AcceptState::failed:
+        failures++;
         break;
       case net::AcceptState::starved:
         p.timers().arm(server.retry_, p.now_ns() + kAcceptRetryNs);
         return Waiter::Next::done;
     }
   }
-  return Waiter::Next::again;
+  if (failures < kAcceptBatch) return Waiter::Next::again;
+  // One peer that gave up is nothing; a whole batch of failures is a socket that is broken: do not spin on
+  // it.
+  p.timers().arm(server.retry_, p.now_ns() + kAcceptRetryNs);
+  return Waiter::Next::done;
 }
 
 void Server::retry_accept(TimerNode& node, void* p) noexcept {
@@ -169,8 +175,9 @@ void Server::record_expired(TimerNode& node, void* at) noexcept {
   RequestRecord& record = *static_cast<Deadline<RequestRecord>&>(node).owner;
   sched::P& p = *static_cast<sched::P*>(at);
   Server& server = record.connection->server();
-  const uint64_t again = record.expire(p.now_ns());
-  server.cancelled();  // after it: whoever is told looks once
+  bool newly = false;
+  const uint64_t again = record.expire(p.now_ns(), &newly);
+  if (newly) server.cancelled();  // after it: whoever is told looks once
   if (again != RequestRecord::kSettled) {
     p.timers().arm(record.timer, again);
     return;

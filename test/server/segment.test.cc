@@ -129,6 +129,28 @@ TEST_CASE("a call that expired in the queue is not begun") {
   group->destroy(cache);
 }
 
+TEST_CASE("a batch that expired in part waits for the call that is being answered at that moment") {
+  memory::Cache cache;
+  test::Loop loop;
+  RequestRecord* record = make_record(cache, loop.p(), {"[1]", "[2]"});
+  Call& hasty = record->calls()[0];
+  Call& other = record->calls()[1];
+  hasty.deadline_ns = 1'000;
+  other.deadline_ns = 60'000'000'000;
+  other.state = CallState::writing;
+  bool newly = false;
+  const uint64_t again = record->expire(2'000, &newly);
+  CHECK(newly);
+  CHECK(hasty.state.load() == CallState::expired);
+  CHECK(again != RequestRecord::kSettled);  // its result cannot be read yet
+  CHECK(again < other.deadline_ns);
+  newly = false;
+  other.state = CallState::finished;
+  CHECK(record->expire(again, &newly) == RequestRecord::kSettled);
+  CHECK_FALSE(newly);
+  record->destroy(cache);
+}
+
 TEST_CASE("an answer and a deadline race: one of them wins, the record comes back once") {
   memory::Cache cache;
   test::Loop loop;
