@@ -24,6 +24,19 @@ export function conformanceMethods(name: string, backend: Backend): Test {
   const test = suite(`rpc methods ${name}`);
   const withRpc = makeWithRpc(backend);
 
+  test('own members only: nothing inherited is a method', async () => {
+    const methods = Object.assign(Object.create({ inherited: () => 1 }), { own: () => 2 }) as Record<
+      string,
+      () => number
+    >;
+    await withRpc({ methods }, async (ask) => {
+      for (const method of ['inherited', 'toString', 'constructor', '__proto__', 'hasOwnProperty', '']) {
+        assert.is(errorOf(await ask(request(method))).code, -32601, method);
+      }
+      assert.is(await ask('{"jsonrpc":"2.0","method":"own","id":1}'), result('2', '1'));
+    });
+  });
+
   test('params and result schemas', async () => {
     const methods = {
       add: {

@@ -257,20 +257,6 @@ export function conformance(name: string, backend: Backend): Test {
     });
   });
 
-  test('own members only: nothing inherited is a method', async () => {
-    const methods = Object.assign(Object.create({ inherited: () => 1 }), { own: () => 2 }) as Record<
-      string,
-      () => number
-    >;
-    await withRpc({ methods }, async (ask) => {
-      for (const method of ['inherited', 'toString', 'constructor', '__proto__', 'hasOwnProperty', '']) {
-        const request = JSON.stringify({ jsonrpc: '2.0', method, id: 1 });
-        assert.is(await ask(request), error(-32601, 'Method not found', '1'), method);
-      }
-      assert.is(await ask('{"jsonrpc":"2.0","method":"own","id":1}'), result('2', '1'));
-    });
-  });
-
   test('__proto__ and constructor.prototype in params: -32602 for that call only', async () => {
     await withRpc({ methods: { echo: (params: unknown) => params } }, async (ask) => {
       const call = (params: string, id: number) =>
