@@ -29,7 +29,7 @@ class HandlerGroup {
  public:
   static constexpr uint32_t kMaxIsolates = 64;
 
-  /** A group that holds at most `bound` calls (1 to 2^20); null when memory is out. */
+  /** A group that holds at most `bound` calls (1 to 2^24); null when memory is out. */
   static HandlerGroup* create(memory::Cache& cache, uint32_t bound) noexcept;
   /** Once no P pushes and no isolate listens any more; calls still inside are the caller's to take first. */
   void destroy(memory::Cache& cache) noexcept;

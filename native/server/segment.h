@@ -11,7 +11,7 @@
 //   0 slot  1 generation  2 target  3 flags  4 params at  5 params bytes
 //   6 id (JSON-RPC) or request line (routes) at  7 its bytes  8 milliseconds to the deadline
 //
-// An offset counts from the start of the byte view that was passed in. `lib/backend/native/segment.ts` reads
+// An offset counts from the start of the byte view that was passed in. `lib/backend/native/server.ts` reads
 // this.
 #pragma once
 

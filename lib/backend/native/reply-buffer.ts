@@ -1,7 +1,7 @@
 // Replies on their way out: written into memory that native code reads when the callback scope of a batch has
 // closed, or, for those that come later, once a loop turn.
 
-/** call.h's Kind: what the bytes of a reply are. */
+/** Call::Kind of native/server/record.h: what the bytes of a reply are. */
 export enum ReplyKind {
   none = 0,
   result = 1,
