@@ -355,6 +355,8 @@ export interface RpcMethodSpec {
 export interface RpcSpec {
   path: string;
   methods: readonly RpcMethodSpec[];
+  /** Its isolates run the methods; `invoke` is then never called here. */
+  group?: BackendGroup;
   /** Logs what must be logged and decides what the client may see. */
   failure(error: unknown): RpcFailure;
 }
@@ -405,9 +407,37 @@ export interface BackendServer {
   unref(): void;
 }
 
+/** Names a group in other isolates of this process: structured-cloneable. */
+export type GroupHandle = readonly number[];
+
+/** Calls that wait for JavaScript, taken in common by the isolates that have joined. */
+export interface BackendGroup {
+  readonly handle: GroupHandle;
+  /** Nobody can join any more. */
+  close(): void;
+}
+
+/** How an isolate runs the calls it takes from a group: `methods` in the order of the server's. */
+export interface MemberSpec {
+  methods: readonly RpcMethodSpec[];
+  failure(error: unknown): RpcFailure;
+}
+
+export interface BackendMember {
+  /** Takes no more; calls that it has not answered fail. */
+  close(): void;
+}
+
 export interface ServerBackend {
   /** Resolves when it listens; rejects with the system's error (code EADDRINUSE …). */
   serve(spec: ServerSpec): Promise<BackendServer>;
+  /**
+   * A group for at most `bound` calls, fed by the servers of this isolate. A backend without it has its calls sent to
+   * other isolates as messages (lib/rpc/isolates).
+   */
+  share?(bound: number): BackendGroup;
+  /** Takes calls of a group of another isolate until it is closed. ERR_TAILRACE_STALE_HANDLE: it is closed. */
+  join?(handle: GroupHandle, spec: MemberSpec): BackendMember;
 }
 
 // ---------------------------------------------------------------- sched

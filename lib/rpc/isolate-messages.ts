@@ -1,18 +1,24 @@
 // What the pool and its worker isolates say to each other. Messages travel in arrays, one array a loop turn. Params
-// and results cross as JSON text: a structured clone of the values would cost more than reading them again.
+// and results cross as JSON text: a structured clone of the values would cost more than reading them again. Isolates
+// that have joined a native group send `log` only.
 
-import type { RpcFailure } from '../backend/contract';
+import type { GroupHandle, RpcFailure, RpcMethodSpec } from '../backend/contract';
 
 /** workerData of an isolate. */
 export interface IsolateStart {
   url: string;
   exposeErrors: boolean;
   queue: number;
+  /** Calls are taken from there; undefined: they come as messages. */
+  group: GroupHandle | undefined;
 }
+
+/** What the serving isolate has to know of a method. */
+export type MethodFacts = Pick<RpcMethodSpec, 'name' | 'lazy' | 'priority' | 'timeoutMs'>;
 
 /** Once, when the module is loaded: what each method asks of the queue, or why it cannot serve. */
 export type IsolateReady =
-  | { ready: Array<{ name: string; priority: number; timeoutMs: number }> }
+  | { ready: MethodFacts[] }
   | { failed: { name: string; message: string; stack: string; code: string | undefined } };
 
 export type ToIsolate =

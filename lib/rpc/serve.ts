@@ -2,7 +2,7 @@
 // run here, or from a module, which runs in worker isolates (isolates.ts) or, without `isolates`, here as well.
 
 import { pathToFileURL } from 'node:url';
-import type { Backend, RpcMethodSpec, RpcSpec } from '../backend/contract';
+import type { Backend, BackendGroup, RpcMethodSpec, RpcSpec } from '../backend/contract';
 import { InvalidArgument } from '../errors';
 import { checkLog } from '../server/log';
 import { checkLimits, checkServeOptions, type ServeOptions, serveOptionNames } from '../server/options';
@@ -72,10 +72,11 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
   const url = given.module === undefined ? undefined : moduleUrl(given.module);
   const compile = { log, exposeErrors, onCall, queue: limits.queue };
   const failure = makeFailure(log, exposeErrors);
-  const specOf = (methods: RpcMethodSpec[]): RpcSpec => ({
+  const specOf = (methods: RpcMethodSpec[], group?: BackendGroup): RpcSpec => ({
     path: path(given.path, 'path', '/rpc'),
     methods,
     failure,
+    ...(group === undefined ? {} : { group }),
   });
 
   if (url === undefined) {
@@ -87,9 +88,9 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
     const methods = compileMethods(await importMethods(url), compile);
     return start(on.server, checkServeOptions(given, kNames, specOf(methods)));
   }
-  const pool = await IsolatePool.create({ url, isolates, exposeErrors, queue: limits.queue, log });
+  const pool = await IsolatePool.create({ url, isolates, exposeErrors, queue: limits.queue, log }, on.server);
   try {
-    const checked = checkServeOptions(given, kNames, specOf(pool.methods));
+    const checked = checkServeOptions(given, kNames, specOf(pool.methods, pool.group));
     return await start(on.server, checked, () => pool.close());
   } catch (error) {
     await pool.close();

@@ -1,10 +1,11 @@
-// Runs in a worker isolate: loads the methods' module and answers the calls the pool sends. Checks, middleware and
-// scopes are those of methods.ts; what is here is the transport.
+// Runs in a worker isolate: loads the methods' module and answers the calls that it takes from the server's group, or
+// that the pool sends. Checks, middleware and scopes are those of methods.ts; what is here is the transport.
 
 import { format } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { BackendCall, RpcMethodSpec } from '../backend/contract';
+import type { BackendCall, GroupHandle, RpcMethodSpec } from '../backend/contract';
 import { hasForbiddenKey, mayHaveForbiddenKey } from '../backend/js/rpc-text';
+import { nativeBackend } from '../backend/select';
 import { RawJson, rpcFailures } from '../backend/shared';
 import type { Logger } from '../server/log';
 import { isThenable } from '../server/scope';
@@ -139,14 +140,23 @@ function serve(methods: RpcMethodSpec[], log: Logger): void {
   });
 }
 
+function join(group: GroupHandle, methods: RpcMethodSpec[], log: Logger): void {
+  nativeBackend().server.join!(group, { methods, failure: makeFailure(log, given.exposeErrors) });
+  // The port keeps this isolate alive; nothing is sent.
+  port.on('message', () => {});
+}
+
 async function begin(): Promise<void> {
   let said: IsolateReady;
   try {
     const log = logger();
     const options = { log, exposeErrors: given.exposeErrors, onCall: undefined, queue: given.queue };
     const methods = compileMethods(await importMethods(given.url), options);
-    serve(methods, log);
-    said = { ready: methods.map(({ name, priority, timeoutMs }) => ({ name, priority, timeoutMs })) };
+    if (given.group === undefined) serve(methods, log);
+    else join(given.group, methods, log);
+    said = {
+      ready: methods.map(({ name, lazy, priority, timeoutMs }) => ({ name, lazy, priority, timeoutMs })),
+    };
   } catch (error) {
     const { name, message, stack, code } = error as Error & { code?: string };
     said = { failed: { name, message, stack: stack ?? '', code } };

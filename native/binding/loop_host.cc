@@ -28,21 +28,19 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
     host->async_.data = host;
     host->open_handles_ = 1;
     uv_unref(reinterpret_cast<uv_handle_t*>(&host->async_));
-    Status status;
-    if (auto m = sched::IsolateM::create(*host); m) {
-      host->isolate_ = *m;
-      status = host->poll_status_;
-    } else {
-      status = m.status();
-    }
-    if (status.ok() && napi_add_async_cleanup_hook(env, &Host::on_env_end, host, &host->hook_) != napi_ok) {
-      status = Error::closed;
-    }
-    if (!status.ok()) {
+    if (napi_add_async_cleanup_hook(env, &Host::on_env_end, host, &host->hook_) != napi_ok) {
       host->end();
-      return status;
+      return Error::closed;
     }
     return host;
+  }
+
+  Status open_p() noexcept {
+    if (isolate_) return poll_status_;
+    auto m = sched::IsolateM::create(*this);
+    if (!m) return m.status();
+    isolate_ = *m;
+    return poll_status_;
   }
 
   // ---- LoopHost
@@ -51,6 +49,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
     clients_ = &client;
   }
   void deliver() noexcept override {
+    if (!isolate_) return wake_for_pending();
     if (isolate_->holds()) return;  // a turn follows, or is under way and looks into the inbox
     if (isolate_->acquire()) {
       (void)isolate_->p().turn({.poll = false});
@@ -61,6 +60,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
     wake_for_pending();
   }
   sched::IsolateM& isolate() noexcept override { return *isolate_; }
+  sched::P* p() noexcept override { return isolate_ ? &isolate_->p() : nullptr; }
   void ref() noexcept override {
     if (refs_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
   }
@@ -95,8 +95,8 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   static void on_async(uv_async_t* handle) { static_cast<Host*>(handle->data)->on_loop(); }
   static void on_poll(uv_poll_t* handle, int, int) { static_cast<Host*>(handle->data)->on_loop(); }
   void on_loop() noexcept {
-    if (!isolate_) return;
-    if (isolate_->acquire()) {
+    if (ended_) return;
+    if (isolate_ && isolate_->acquire()) {
       (void)isolate_->p().turn(sched::Budget{});
       isolate_->lend();
     }
@@ -115,6 +115,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
 
   /** The environment ends, or make() failed half-way: nothing of ours may run on this loop any more. */
   void end() noexcept {
+    ended_ = true;
     if (peeked_) *peeked_ = nullptr;
     if (isolate_) isolate_->reclaim();  // no native M touches the P or signals us from here on
     while (Client* client = clients_) {
@@ -141,6 +142,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
   uv_async_t async_{};
   uv_poll_t poll_{};
   bool poll_open_ = false;
+  bool ended_ = false;
   int open_handles_ = 0;
   int refs_ = 0;
   Status poll_status_;
@@ -152,7 +154,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
 
 }  // namespace
 
-Result<LoopHost*> LoopHost::of(Napi::Env env) noexcept {
+Result<LoopHost*> LoopHost::without_p(Napi::Env env) noexcept {
   LoopHost*& kept = env_local(env).loop_host;
   if (kept) return kept;
   auto made = Host::make(env);
@@ -160,6 +162,14 @@ Result<LoopHost*> LoopHost::of(Napi::Env env) noexcept {
   (*made)->peeked_ = &kept;
   kept = *made;
   return kept;
+}
+
+Result<LoopHost*> LoopHost::of(Napi::Env env) noexcept {
+  auto host = without_p(env);
+  if (!host) return host;
+  // A host that could not have one goes on without: what needs no P may be at work on it.
+  if (Status opened = static_cast<Host*>(*host)->open_p(); !opened) return opened;
+  return host;
 }
 
 LoopHost* LoopHost::peek(Napi::Env env) noexcept { return env_local(env).loop_host; }

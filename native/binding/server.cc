@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/os.h"
+#include "binding/calls.h"
 #include "binding/env_local.h"
 #include "binding/server_host.h"
 
@@ -21,14 +22,10 @@ Napi::Value failed(Napi::Env env, Status status) {
 }
 
 JsServer* server_of(const Info& info) {
-  ServerHost* host = env_local(info.Env()).server_host;
-  JsServer* server = host ? host->find(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
-  if (!server) {
-    Napi::Error error = Napi::Error::New(info.Env(), error_info(Error::stale_handle).text);
-    error.Set("code", error_info(Error::stale_handle).code);
-    error.ThrowAsJavaScriptException();
-  }
-  return server;
+  JsGroup* group = group_of(info);
+  if (!group) return nullptr;
+  if (!group->server) throw_stale(info.Env());
+  return group->server;
 }
 
 server::Limits limits_of(const Napi::Float64Array& numbers) {
@@ -56,27 +53,29 @@ void add_routes(JsServer& server, const Napi::Array& routes) {
   for (uint32_t i = 0; i + 1 < routes.Length(); i += 2) {
     const std::string method = routes.Get(i).As<Napi::String>();
     const std::string path = routes.Get(i + 1).As<Napi::String>();
-    server.server->router().add(method, path, server.server->js_routes(), i / 2);
+    server.core->router().add(method, path, server.core->js_routes(), i / 2);
   }
 }
 
-/** methods: name, lazy, timeoutMs, name, lazy, timeoutMs … */
+/** methods: name, lazy, timeoutMs, lane, name … */
 void add_rpc(JsServer& server, const std::string& path, const Napi::Array& methods) {
-  for (uint32_t i = 0; i + 2 < methods.Length(); i += 3) {
+  for (uint32_t i = 0; i + 3 < methods.Length(); i += 4) {
     rpc::Method method;
     method.name = methods.Get(i).As<Napi::String>();
     method.lazy = methods.Get(i + 1).ToBoolean();
     method.timeout_ms = methods.Get(i + 2).As<Napi::Number>().Uint32Value();
+    method.lane = static_cast<uint8_t>(methods.Get(i + 3).As<Napi::Number>().Uint32Value());
     server.rpc.methods().add(std::move(method));
   }
   server.rpc.methods().seal();
-  server.server->router().add("POST", path, server.rpc, 0);
+  server.core->router().add("POST", path, server.rpc, 0);
 }
 
 /**
  * create({limits: Float64Array, host, port, backlog, reusePort, live, ready, blockedMs, routes, rpcPath,
- * methods, words: Int32Array, replyWords: Int32Array, replyBytes: Uint8Array, onCalls, onEvent}): number live
- * '' switches health off; rpcPath '' rpc. Listens when it returns; see failed() for a negative number.
+ * methods, lanes, group, words, replyWords, replyBytes, onCalls, onEvent}): number. live '' switches health
+ * off; rpcPath '' rpc; group is the handle of a shared group that takes the calls of methods, or null.
+ * Listens when it returns; see failed() for a negative number.
  */
 Napi::Value create(const Info& info) {
   Napi::Env env = info.Env();
@@ -102,17 +101,27 @@ Napi::Value create(const Info& info) {
   health.ready_bytes = static_cast<uint32_t>(ready.size());
   health.blocked_ms = number("blockedMs");
 
-  server::HandlerGroup* group = server::HandlerGroup::create(servers->cache(), limits.queue);
-  if (!group) return failed(env, Error::out_of_memory);
+  server::HandlerGroup* shared = nullptr;
+  if (const Napi::Value handle = spec.Get("group"); handle.IsArray()) {
+    shared = server::find_group(handle_of(handle));
+    if (!shared) {
+      throw_stale(env);
+      return env.Undefined();
+    }
+  }
   sched::Hold hold(servers->isolate());
   sched::P& p = servers->isolate().p();
-  server::Server* core = server::Server::create(p, limits, health, *group);
+  server::HandlerGroup* group =
+      server::HandlerGroup::create(servers->cache(), &p, limits.queue, number("lanes"));
+  server::Server* core = group ? server::Server::create(p, limits, health, *group) : nullptr;
   if (!core) {
-    group->destroy(servers->cache());
+    if (group) group->release(servers->cache());
+    if (shared) shared->release(servers->cache());
     return failed(env, Error::out_of_memory);
   }
-  auto* server = new JsServer(servers->loop(), servers->cache(), *group, limits.batch, limits.depth);
-  server->server = core;
+  if (shared) core->share(*shared);
+  auto* server = new JsServer(servers->loop(), servers->cache(), *group, shared, limits.batch, limits.depth);
+  server->core = core;
   add_routes(*server, spec.Get("routes").As<Napi::Array>());
   if (const std::string path = text("rpcPath"); !path.empty()) {
     add_rpc(*server, path, spec.Get("methods").As<Napi::Array>());
@@ -123,24 +132,12 @@ Napi::Value create(const Info& info) {
   options.reuse_port = spec.Get("reusePort").ToBoolean();
   if (Status listening = core->listen(p, *address, options); !listening) {
     core->destroy(p);
-    group->destroy(servers->cache());
-    delete server;
+    servers->discard(*server);
     return failed(env, listening);
   }
-
-  auto words = spec.Get("words").As<Napi::Int32Array>();
-  auto reply_words = spec.Get("replyWords").As<Napi::Int32Array>();
-  auto reply_bytes = spec.Get("replyBytes").As<Napi::Uint8Array>();
-  server->words = words.Data();
-  server->reply_words = reply_words.Data();
-  server->reply_bytes = reinterpret_cast<char*>(reply_bytes.Data());
-  server->reply_capacity = static_cast<uint32_t>(reply_bytes.ByteLength());
-  server->buffers = Napi::Persistent(spec);
-  server->on_calls = Napi::Persistent(spec.Get("onCalls").As<Napi::Function>());
+  connect(*server, spec, "TAILRACE_SERVER");
   server->on_event = Napi::Persistent(spec.Get("onEvent").As<Napi::Function>());
-  napi_async_init(env, nullptr, Napi::String::New(env, "TAILRACE_SERVER"), &server->context);
-  (void)group->add_listener(*server);
-  servers->add(*server);
+  (void)servers->add(*server);  // the first in a group of its own
   servers->loop().ref();
   server->referenced = true;
   return Napi::Number::New(env, server->number);
@@ -151,7 +148,7 @@ Napi::Value address(const Info& info) {
   JsServer* server = server_of(info);
   if (!server) return info.Env().Undefined();
   sched::Hold hold(env_local(info.Env()).server_host->isolate());
-  const os::Address at = server->server->address();
+  const os::Address at = server->core->address();
   char text[os::Address::kTextBytes];
   const size_t bytes = at.host_text(text);
   Napi::Array out = Napi::Array::New(info.Env(), 3);
@@ -161,97 +158,6 @@ Napi::Value address(const Info& info) {
   return out;
 }
 
-/**
- * drain(server, segment: Uint8Array, from, maxCalls): calls sealed; the words array has them, and its last
- * five have joined, joined bytes, ascii, bytes written, bytes needed.
- */
-Napi::Value drain(const Info& info) {
-  JsServer* server = server_of(info);
-  if (!server) return info.Env().Undefined();
-  auto segment = info[1].As<Napi::Uint8Array>();
-  const uint32_t from = info[2].As<Napi::Number>().Uint32Value();
-  const server::Batch batch = server->drain.seal(
-      server->words, info[3].As<Napi::Number>().Uint32Value(), reinterpret_cast<char*>(segment.Data()) + from,
-      static_cast<uint32_t>(segment.ByteLength()) - from, os::monotonic_ns());
-  int32_t* tail = server->words + server::Drain::kWords * server::Drain::kMaxCalls;
-  tail[0] = static_cast<int32_t>(batch.joined);
-  tail[1] = static_cast<int32_t>(batch.joined_bytes);
-  tail[2] = batch.ascii ? 1 : 0;
-  tail[3] = static_cast<int32_t>(batch.bytes);
-  tail[4] = static_cast<int32_t>(batch.needed);
-  return Napi::Number::New(info.Env(), batch.calls);
-}
-
-/** flush(server): settles what the reply buffer has and writes it. */
-Napi::Value flush(const Info& info) {
-  JsServer* server = server_of(info);
-  if (!server) return info.Env().Undefined();
-  ServerHost& host = *env_local(info.Env()).server_host;
-  if (host.settle_replies(*server)) host.loop().deliver();
-  return info.Env().Undefined();
-}
-
-/** reply(server, slot, generation, kind, status, headBytes, bytes: Uint8Array): one that is too large for the
- * buffer. */
-Napi::Value reply(const Info& info) {
-  JsServer* server = server_of(info);
-  if (!server) return info.Env().Undefined();
-  server::Call* call =
-      server->table.take(info[1].As<Napi::Number>().Uint32Value(), info[2].As<Napi::Number>().Uint32Value());
-  if (!call) return info.Env().Undefined();
-  const auto bytes = info[6].As<Napi::Uint8Array>();
-  server::Answer answer;
-  answer.kind = static_cast<server::Call::Kind>(info[3].As<Napi::Number>().Int32Value());
-  answer.status = static_cast<uint16_t>(info[4].As<Napi::Number>().Uint32Value());
-  answer.head_bytes = info[5].As<Napi::Number>().Uint32Value();
-  answer.bytes = {reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()};
-  ServerHost& host = *env_local(info.Env()).server_host;
-  (void)server::settle(*call, answer, host.cache());
-  host.loop().deliver();
-  return info.Env().Undefined();
-}
-
-server::Call* call_of(const Info& info, JsServer** server) {
-  *server = server_of(info);
-  if (!*server) return nullptr;
-  return (*server)->table.find(info[1].As<Napi::Number>().Uint32Value(),
-                               info[2].As<Napi::Number>().Uint32Value());
-}
-
-/** head(server, slot, generation): request line and header lines as Latin-1; '' once the call is settled. */
-Napi::Value head(const Info& info) {
-  JsServer* server = nullptr;
-  const server::Call* call = call_of(info, &server);
-  const std::string_view text = call ? call->record->view(call->record->head) : std::string_view();
-  napi_value out = nullptr;
-  napi_create_string_latin1(info.Env(), text.data() ? text.data() : "", text.size(), &out);
-  return Napi::Value(info.Env(), out);
-}
-
-/** remote(server, slot, generation): the peer's numeric address; '' once the call is settled. */
-Napi::Value remote(const Info& info) {
-  JsServer* server = nullptr;
-  const server::Call* call = call_of(info, &server);
-  char text[server::PeerAddress::kTextBytes];
-  const size_t bytes = call ? call->record->peer.text(text) : 0;
-  return Napi::String::New(info.Env(), text, bytes);
-}
-
-/** cancelled(server, slot, generation): 0 no, 1 its peer went away, 2 its time ran out. */
-Napi::Value cancelled(const Info& info) {
-  JsServer* server = nullptr;
-  const server::Call* call = call_of(info, &server);
-  int32_t answer = 0;
-  if (call) {
-    // acquire: what was stored before the expiry; relaxed: a hint. Partners: RequestRecord::expire, and
-    // Connection::peer_ended and leave_records
-    const bool expired = call->state.load(std::memory_order_acquire) == server::CallState::expired;
-    const bool gone = call->record->peer_gone.load(std::memory_order_relaxed);
-    answer = gone ? 1 : expired ? 2 : 0;
-  }
-  return Napi::Number::New(info.Env(), answer);
-}
-
 /** close(server, drainMs): the event 'closed' follows; then dispose(). */
 Napi::Value close(const Info& info) {
   JsServer* server = server_of(info);
@@ -259,7 +165,7 @@ Napi::Value close(const Info& info) {
   ServerHost& host = *env_local(info.Env()).server_host;
   sched::Hold hold(host.isolate());
   const uint64_t drain_ns = static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue() * 1e6);
-  server->server->drain(host.isolate().p(), os::monotonic_ns() + drain_ns);
+  server->core->drain(host.isolate().p(), os::monotonic_ns() + drain_ns);
   host.loop().wake();
   return info.Env().Undefined();
 }
@@ -291,12 +197,12 @@ Napi::Value stats(const Info& info) {
   JsServer* server = server_of(info);
   if (!server) return info.Env().Undefined();
   auto out = info[1].As<Napi::Float64Array>();
-  server::ServerStats& stats = server->server->stats();
+  server::ServerStats& stats = server->core->stats();
   const Counter* const counters[] = {&stats.connections, &stats.accepted, &stats.refused,  &stats.requests,
                                      &stats.replies,     &stats.shed,     &stats.timeouts, &stats.malformed};
   uint32_t at = 0;
   for (const Counter* counter : counters) out[at++] = static_cast<double>(counter->read());
-  out[at++] = server->group.size();
+  out[at++] = server->core->queued();
   out[at++] = static_cast<double>(stats.in_flight.read());
   out[at++] = static_cast<double>(stats.bytes_in.read());
   out[at++] = static_cast<double>(stats.bytes_out.read());
@@ -313,19 +219,11 @@ Napi::Object init_server(Napi::Env env) {
   };
   add("create", create);
   add("address", address);
-  add("drain", drain);
-  add("flush", flush);
-  add("reply", reply);
-  add("head", head);
-  add("remote", remote);
-  add("cancelled", cancelled);
   add("close", close);
   add("dispose", dispose);
   add("hold", hold);
   add("stats", stats);
-  out.Set("callWords", server::Drain::kWords);
-  out.Set("replyWords", JsServer::kReplyWords);
-  out.Set("maxCalls", server::Drain::kMaxCalls);
+  add_calls(env, out);
   return out;
 }
 

@@ -7,99 +7,137 @@
 
 namespace tailrace::binding {
 
-ServerHost* ServerHost::of(Napi::Env env) {
-  EnvLocal& local = env_local(env);
-  if (local.server_host) return local.server_host;
-  Result<LoopHost*> loop = LoopHost::of(env);
+ServerHost* ServerHost::of(Napi::Env env) { return on(env, LoopHost::of(env)); }
+
+ServerHost* ServerHost::without_p(Napi::Env env) { return on(env, LoopHost::without_p(env)); }
+
+ServerHost* ServerHost::on(Napi::Env env, Result<LoopHost*> loop) {
   if (!loop) {
     Napi::Error::New(env, error_info(loop.error()).text).ThrowAsJavaScriptException();
     return nullptr;
   }
-  local.server_host = new ServerHost(env, **loop, local.cache);
-  (*loop)->add_client(*local.server_host);
+  EnvLocal& local = env_local(env);
+  if (!local.server_host) {
+    local.server_host = new ServerHost(env, **loop, local.cache);
+    (*loop)->add_client(*local.server_host);
+  }
   return local.server_host;
 }
 
-void ServerHost::add(JsServer& server) noexcept {
-  server.number = ++numbers_;
-  server.next = servers_;
-  servers_ = &server;
+Status ServerHost::add(JsGroup& group) noexcept {
+  group.seat = group.group.join(group);
+  if (group.seat == server::HandlerGroup::kNoSeat) return Error::limit_exceeded;
+  group.number = ++numbers_;
+  group.next = groups_;
+  groups_ = &group;
+  loop_.wake();  // calls may wait already; and so that it parks
+  return {};
 }
 
-JsServer* ServerHost::find(uint32_t number) const noexcept {
-  for (JsServer* server = servers_; server; server = server->next) {
-    if (server->number == number) return server;
+JsGroup* ServerHost::find(uint32_t number) const noexcept {
+  for (JsGroup* group = groups_; group; group = group->next) {
+    if (group->number == number) return group;
   }
   return nullptr;
 }
 
-void ServerHost::remove(JsServer& server) noexcept {
-  for (JsServer** at = &servers_; *at; at = &(*at)->next) {
-    if (*at != &server) continue;
-    *at = server.next;
+void ServerHost::remove(JsGroup& group) noexcept {
+  for (JsGroup** at = &groups_; *at; at = &(*at)->next) {
+    if (*at != &group) continue;
+    *at = group.next;
     break;
   }
-  server.group.remove_listener(server);
-  {
+  if (group.server) {
     sched::Hold hold(isolate());
-    sched::P& p = isolate().p();
-    server.server->kill(p);
-    // Calls that JS has not settled come home; their records are freed by the turn, while the P is still
-    // there.
-    server.drain.abandon(true);
-    (void)p.turn({.poll = false});
-    server.server->destroy(p);
+    give_up(group);
+  } else {
+    give_up(group);
   }
-  if (server.referenced) loop_.unref();
-  if (server.context) napi_async_destroy(env_, server.context);
-  server.group.destroy(cache_);
-  delete &server;
+  if (group.server && group.server->referenced) loop_.unref();
+  discard(group);
+}
+
+void ServerHost::give_up(JsGroup& group) noexcept {
+  group.group.leave(group.seat);
+  if (!group.server) {
+    group.drain.abandon();
+    group.group.p()->kick();
+    return;
+  }
+  JsServer& server = *group.server;
+  sched::P& p = isolate().p();
+  server.core->kill(p);
+  // Calls that JS has not settled come home; their records are freed by the turn, while the P is still there.
+  // Those that other isolates have come later.
+  group.drain.abandon();
+  group.group.give_back_all();
+  if (server.shared) server.shared->give_back_all();
+  (void)p.turn({.poll = false});
+  server.core->destroy(p);
+}
+
+void ServerHost::discard(JsGroup& group) noexcept {
+  if (group.context) napi_async_destroy(env_, group.context);
+  JsServer* server = group.server;
+  if (server && server->shared) server->shared->release(cache_);
+  group.group.release(cache_);
+  if (server) {
+    delete server;
+  } else {
+    delete &group;
+  }
 }
 
 // ---------------------------------------------------------------- the loop calls back
 
 bool ServerHost::on_loop() noexcept {
-  for (JsServer* server = servers_; server; server = server->next) server->server->visited();
+  for (JsGroup* group = groups_; group; group = group->next) {
+    if (group->server) group->server->core->visited();
+  }
   bool settled = false;
-  for (JsServer* server = servers_; server;) {
-    JsServer* next = server->next;  // JS may close and dispose of this one
-    server->group.listening();
-    const uint32_t number = server->number;
-    const uint32_t cancellations = server->group.cancellations();
-    if (server->drain.pending() || cancellations != server->cancellations) {
-      server->cancellations = cancellations;
-      enter(*server);
+  for (JsGroup* group = groups_; group;) {
+    JsGroup* next = group->next;  // JS may close and dispose of this one
+    const uint32_t number = group->number;
+    group->group.unpark(group->seat);
+    const uint32_t cancellations = group->group.cancellations();
+    if (group->drain.pending() || cancellations != group->cancellations) {
+      group->cancellations = cancellations;
+      enter(*group);
     }
     if (find(number)) {
-      settled |= settle_replies(*server);
-      tell(*server);
+      settled |= settle_replies(*group);
+      // More than a turn's share waits, or came just now: come back for it.
+      if (group->drain.pending() || !group->group.park(group->seat)) loop_.wake();
+      if (group->server) tell(*group->server);
     }
-    server = next;
+    group = next;
   }
-  for (JsServer* server = servers_; server; server = server->next) server->server->visited();
+  for (JsGroup* group = groups_; group; group = group->next) {
+    if (group->server) group->server->core->visited();
+  }
   return settled;
 }
 
 bool ServerHost::pending() const noexcept {
-  for (JsServer* server = servers_; server; server = server->next) {
-    if (server->drain.pending()) return true;
+  for (JsGroup* group = groups_; group; group = group->next) {
+    if (group->drain.pending()) return true;
   }
   return false;
 }
 
-void ServerHost::enter(JsServer& server) noexcept {
+void ServerHost::enter(JsGroup& group) noexcept {
   Napi::HandleScope scope(env_);
-  int32_t* words = server.reply_words;  // they outlive the server: JS holds them too
+  int32_t* words = group.reply_words;  // they outlive the group: JS holds them too
   // JS sees that its replies need no flush of their own: they are settled when this scope has closed.
   words[1] = 1;
-  call(server, server.on_calls, 0, nullptr);
+  call(group, group.on_calls, 0, nullptr);
   words[1] = 0;
 }
 
 /** What happened to the server since JS was told last. */
 void ServerHost::tell(JsServer& server) noexcept {
-  const uint64_t refused = server.server->stats().refused.read();
-  const bool closed = server.server->closed() && !server.closed_told;
+  const uint64_t refused = server.core->stats().refused.read();
+  const bool closed = server.core->closed() && !server.closed_told;
   if (refused == server.refused && !closed) return;
   Napi::HandleScope scope(env_);
   if (refused != server.refused) {
@@ -116,11 +154,11 @@ void ServerHost::tell(JsServer& server) noexcept {
 }
 
 /** Calls JS in a callback scope: microtasks and ticks run before this returns. */
-void ServerHost::call(JsServer& server, const Napi::FunctionReference& function, size_t count,
+void ServerHost::call(JsGroup& group, const Napi::FunctionReference& function, size_t count,
                       const napi_value* values) noexcept {
   napi_value receiver = env_.Global();
   napi_value result = nullptr;
-  if (napi_make_callback(env_, server.context, receiver, function.Value(), count, values, &result) ==
+  if (napi_make_callback(env_, group.context, receiver, function.Value(), count, values, &result) ==
       napi_pending_exception) {
     napi_value error = nullptr;
     napi_get_and_clear_last_exception(env_, &error);
@@ -128,41 +166,47 @@ void ServerHost::call(JsServer& server, const Napi::FunctionReference& function,
   }
 }
 
-bool ServerHost::settle_replies(JsServer& server) noexcept {
-  int32_t* words = server.reply_words;
+bool ServerHost::settle_replies(JsGroup& group) noexcept {
+  int32_t* words = group.reply_words;
   const int32_t count = words[0];
   words[0] = 0;
   const int32_t* word = words + 2;
-  for (int32_t i = 0; i < count; i++, word += JsServer::kReplyWords) {
-    server::Call* call = server.table.take(static_cast<uint32_t>(word[0]), static_cast<uint32_t>(word[1]));
+  for (int32_t i = 0; i < count; i++, word += JsGroup::kReplyWords) {
+    server::Call* call = group.table.take(static_cast<uint32_t>(word[0]), static_cast<uint32_t>(word[1]));
     if (!call) continue;
     server::Answer answer;
     answer.kind = static_cast<server::Call::Kind>(word[2]);
     answer.status = static_cast<uint16_t>(word[3]);
     answer.head_bytes = static_cast<uint32_t>(word[4]);
-    answer.bytes = {server.reply_bytes + word[5], static_cast<size_t>(word[6])};
+    answer.bytes = {group.reply_bytes + word[5], static_cast<size_t>(word[6])};
     (void)server::settle(*call, answer, cache_);
   }
-  return count > 0;
+  if (count == 0) return false;
+  if (ours(group)) return true;
+  group.group.p()->kick();
+  return false;
+}
+
+void ServerHost::deliver(JsGroup& group) noexcept {
+  if (ours(group)) {
+    loop_.deliver();
+  } else {
+    group.group.p()->kick();
+  }
 }
 
 // ---------------------------------------------------------------- the environment ends
 
 void ServerHost::on_teardown() noexcept {
-  sched::P& p = isolate().p();
-  while (JsServer* server = servers_) {
-    servers_ = server->next;
-    server->group.remove_listener(*server);
-    server->server->kill(p);
-    server->drain.abandon(true);
-    (void)p.turn({.poll = false});
-    server->server->destroy(p);
+  while (JsGroup* group = groups_) {
+    groups_ = group->next;
+    give_up(*group);
     // No JS value may be touched any more: references go with the environment.
-    server->on_calls.SuppressDestruct();
-    server->on_event.SuppressDestruct();
-    server->buffers.SuppressDestruct();
-    server->group.destroy(cache_);
-    delete server;
+    group->on_calls.SuppressDestruct();
+    group->buffers.SuppressDestruct();
+    if (group->server) group->server->on_event.SuppressDestruct();
+    group->context = nullptr;
+    discard(*group);
   }
   env_local(env_).server_host = nullptr;
   delete this;

@@ -30,9 +30,9 @@ struct Said {
 Said said(const Call& call) noexcept {
   if (call.flags & Call::kNotification) return {};
   // relaxed: the record came through the inbox, or this thread settled the call
-  if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
-    return {kError, failure_text(Failure::timeout)};
-  }
+  const CallState state = call.state.load(std::memory_order_relaxed);
+  if (state == CallState::expired) return {kError, failure_text(Failure::timeout)};
+  if (state == CallState::abandoned) return {kError, failure_text(Failure::internal)};
   if (call.kind == Call::Kind::failure) return {kError, failure_text(static_cast<Failure>(call.status))};
   return {call.kind == Call::Kind::error ? kError : kResult, call.result_view()};
 }
@@ -62,7 +62,7 @@ void RpcEndpoint::answer(server::Exchange& exchange, Failure failure) const noex
 
 void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
   server::Server& server = exchange.server;
-  if (server.shedding()) return server::shed(exchange);
+  if (group_.full()) return server::shed(exchange);
 
   json::Parser& parser = exchange.local.parser;
   json::DocumentOptions options;
@@ -112,6 +112,7 @@ void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
     const Method& method = methods_[static_cast<uint32_t>(envelope.method)];
     call.target = static_cast<uint32_t>(envelope.method);
     call.kind = Call::Kind::result;
+    call.lane = method.lane;
     if (method.lazy) call.flags |= Call::kLazy;
     if (envelope.has_params) {
       call.flags |= Call::kHasParams;
@@ -131,7 +132,7 @@ void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
   for (uint32_t i = 0; i < count && pushed + refused < lent; i++) {
     Call& call = record->calls()[i];
     if (call.kind == Call::Kind::failure) continue;
-    if (server.group().push(call)) {
+    if (group_.push(call)) {
       pushed++;
       continue;
     }
@@ -147,7 +148,7 @@ void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
     record->returned = true;
     exchange.connection.record_ready(exchange.p, *record);
   }
-  if (pushed > 0) server.calls_pushed(exchange.p);
+  if (pushed > 0) server.calls_pushed(exchange.p, group_);
 }
 
 server::Reply RpcEndpoint::plan(const RequestRecord& record) const noexcept {

@@ -8,13 +8,15 @@
 #include "rpc/failure.h"
 #include "rpc/method_table.h"
 #include "server/endpoint.h"
+#include "server/handler_group.h"
 
 namespace tailrace::rpc {
 
 class RpcEndpoint final : public server::Endpoint {
  public:
-  RpcEndpoint(uint32_t max_batch, uint32_t max_depth) noexcept
-      : max_batch_(max_batch), max_depth_(max_depth) {}
+  /** Its calls go into `group`: the server's own, or one that worker isolates share (Server::share). */
+  RpcEndpoint(server::HandlerGroup& group, uint32_t max_batch, uint32_t max_depth) noexcept
+      : group_(group), max_batch_(max_batch), max_depth_(max_depth) {}
 
   MethodTable& methods() noexcept { return methods_; }
 
@@ -25,6 +27,7 @@ class RpcEndpoint final : public server::Endpoint {
  private:
   void answer(server::Exchange& exchange, Failure failure) const noexcept;
 
+  server::HandlerGroup& group_;
   MethodTable methods_;
   uint32_t max_batch_;
   uint32_t max_depth_;

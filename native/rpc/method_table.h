@@ -12,6 +12,7 @@ struct Method {
   std::string name;
   bool lazy = false;        // params are handed on as text
   uint32_t timeout_ms = 0;  // 0: the request's own
+  uint8_t lane = 0;         // of its group: calls of a higher one are taken first
 };
 
 class MethodTable {

@@ -11,6 +11,12 @@ namespace tailrace::server {
 
 static constexpr std::string_view kUnavailable = "Service Unavailable\n";
 
+/** By its handler: not expired, and not in an isolate that has ended. */
+static bool answered(const Call& call) noexcept {
+  // relaxed: the record came through the inbox, or was expired by this thread
+  return call.state.load(std::memory_order_relaxed) == CallState::finished;
+}
+
 void shed(Exchange& exchange) noexcept {
   exchange.server.stats().shed.add(1);
   Reply reply;
@@ -22,7 +28,7 @@ void shed(Exchange& exchange) noexcept {
 }
 
 void RawEndpoint::serve(Exchange& exchange) noexcept {
-  if (exchange.server.shedding()) return shed(exchange);
+  if (exchange.server.group().full()) return shed(exchange);
   const size_t head_bytes = exchange.head.size();
   const size_t body_bytes = exchange.body.size();
   RequestRecord* record = exchange.connection.open_record(exchange, *this, 1, head_bytes + body_bytes);
@@ -37,10 +43,11 @@ void RawEndpoint::serve(Exchange& exchange) noexcept {
   call.params = {static_cast<uint32_t>(head_bytes), static_cast<uint32_t>(body_bytes)};
   call.target = exchange.target;
   call.kind = Call::Kind::raw;
+  call.lane = exchange.server.group().normal_lane();
   // relaxed: the push publishes the record
   record->outstanding.store(1, std::memory_order_relaxed);
   if (exchange.server.group().push(call)) {
-    exchange.server.calls_pushed(exchange.p);
+    exchange.server.calls_pushed(exchange.p, exchange.server.group());
     return;
   }
   record->outstanding.store(0, std::memory_order_relaxed);
@@ -58,8 +65,7 @@ void RawEndpoint::serve(Exchange& exchange) noexcept {
 Reply RawEndpoint::plan(const RequestRecord& record) const noexcept {
   const Call& call = record.calls()[0];
   Reply reply;
-  // relaxed: the record came through the inbox, or was expired by this thread
-  if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
+  if (!answered(call)) {
     reply.status = 503;
     reply.content_type = kTextPlain;
     reply.body_bytes = kUnavailable.size();
@@ -73,9 +79,7 @@ Reply RawEndpoint::plan(const RequestRecord& record) const noexcept {
 
 char* RawEndpoint::write_body(const RequestRecord& record, char* out) const noexcept {
   const Call& call = record.calls()[0];
-  if (call.state.load(std::memory_order_relaxed) == CallState::expired) {
-    return append(out, kUnavailable);
-  }
+  if (!answered(call)) return append(out, kUnavailable);
   return append(out, call.result_view().substr(call.result_head_bytes));
 }
 

@@ -71,6 +71,14 @@ void give_back(Call& call) noexcept {
   if (record.outstanding.fetch_sub(1, std::memory_order_acq_rel) == 1) record.p->post_quiet(record);
 }
 
+void abandon(Call& call) noexcept {
+  CallState state = CallState::open;
+  // acq_rel: partner of the exchange in expire(); one of the two wins
+  call.state.compare_exchange_strong(state, CallState::abandoned, std::memory_order_acq_rel,
+                                     std::memory_order_relaxed);
+  give_back(call);
+}
+
 bool settle(Call& call, const Answer& answer, memory::Cache& cache) noexcept {
   CallState state = CallState::open;
   // acq_rel: partner of the exchange in expire(); one of the two wins

@@ -26,10 +26,11 @@ class Endpoint;
 struct RequestRecord;
 
 enum class CallState : uint8_t {
-  open,      // nobody has answered
-  writing,   // the isolate is putting its result down
-  finished,  // the result stands
-  expired,   // the P answered in its place, or nobody waits any more
+  open,       // nobody has answered
+  writing,    // the isolate is putting its result down
+  finished,   // the result stands
+  expired,    // the P answered in its place, or nobody waits any more
+  abandoned,  // the isolate that had it ended without an answer: the endpoint says so
 };
 
 /** Half-open range of bytes in RequestRecord::data(). */
@@ -58,6 +59,7 @@ struct Call {
   Kind kind = Kind::none;
   uint8_t flags = 0;
   uint8_t http_method = 0;
+  uint8_t lane = 0;       // of its group; a higher one is taken first
   uint16_t status = 200;  // HTTP status of a raw reply, or number of a failure
   uint32_t target = 0;    // index of the route or method
   RequestRecord* record = nullptr;
@@ -135,7 +137,10 @@ struct Answer {
   std::string_view bytes;
 };
 bool settle(Call& call, const Answer& answer, memory::Cache& cache) noexcept;
-/** Gives a call back that was taken and will not be answered (its isolate ends, or it had expired). */
+/** Gives a call back that will not be answered because nobody waits for it: it has expired, or its server is
+ * gone. */
 void give_back(Call& call) noexcept;
+/** The isolate that has the call ends without an answer. */
+void abandon(Call& call) noexcept;
 
 }  // namespace tailrace::server

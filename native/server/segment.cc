@@ -170,15 +170,16 @@ Batch Drain::seal(int32_t* words, uint32_t max_calls, char* bytes, uint32_t capa
   return batch;
 }
 
-void Drain::abandon(bool all) noexcept {
-  if (held_) give_back(*held_);
-  held_ = nullptr;
-  while (Call* call = table_.take_any()) give_back(*call);
-  while (all) {
-    Call* call = group_.pop();
-    if (!call) return;
-    give_back(*call);
+void Drain::abandon() noexcept {
+  if (held_) {
+    if (group_.push(*held_)) {
+      group_.notify();
+    } else {
+      server::abandon(*held_);
+    }
   }
+  held_ = nullptr;
+  while (Call* call = table_.take_any()) server::abandon(*call);
 }
 
 }  // namespace tailrace::server

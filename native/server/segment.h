@@ -91,8 +91,9 @@ class Drain {
   Batch seal(int32_t* words, uint32_t max_calls, char* bytes, uint32_t capacity, uint64_t now_ns) noexcept;
   /** Something waits: in the group, or taken from it and not sealed yet. */
   bool pending() const noexcept { return held_ || group_.size() > 0; }
-  /** Gives back all that was taken and not settled; and with `all`, what the group still has. */
-  void abandon(bool all) noexcept;
+  /** The isolate ends: calls that it took are answered as abandoned, one that it had not begun is put back.
+   */
+  void abandon() noexcept;
 
  private:
   Call* next() noexcept;

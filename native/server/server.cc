@@ -13,6 +13,8 @@ constexpr uint64_t kMs = 1'000'000;
 constexpr int kAcceptBatch = 64;
 // Out of descriptors, nobody says when there is one again.
 constexpr uint64_t kAcceptRetryNs = 50 * kMs;
+// An isolate that was woken takes its first call within this time, or its loop is blocked: wake another one.
+constexpr uint64_t kWakeOthersNs = 4 * kMs;
 }  // namespace
 
 Server::Server(const Limits& limits, const Health& health, HandlerGroup& group,
@@ -27,6 +29,8 @@ Server::Server(const Limits& limits, const Health& health, HandlerGroup& group,
   retry_.owner = this;
   drain_timer_.fire = &drain_over;
   drain_timer_.owner = this;
+  wake_timer_.fire = &wake_others;
+  wake_timer_.owner = this;
   if (health.enabled) {
     router_.add("GET", {health.live, health.live_bytes}, health_, HealthEndpoint::kLive);
     router_.add("GET", {health.ready, health.ready_bytes}, health_, HealthEndpoint::kReady);
@@ -74,7 +78,7 @@ Waiter::Next Server::accept_ready(Waiter& self, uint32_t, void* at) noexcept {
         return Waiter::Next::done;
       case net::AcceptState::refused:
         server.stats_.refused.add(1);
-        server.group_.notify();
+        server.group_.alert();
         break;
       case net::AcceptState::failed:
         failures++;
@@ -102,7 +106,7 @@ void Server::admit(sched::P& p, const net::Accepted& accepted) noexcept {
   if (!block) {
     stats_.refused.add(1);
     os::close(accepted.fd);
-    group_.notify();
+    group_.alert();
     return;
   }
   (void)os::set_nodelay(accepted.fd, true);
@@ -153,9 +157,22 @@ void Server::route(Exchange& exchange) noexcept {
   exchange.connection.reply(exchange, reply);
 }
 
-void Server::calls_pushed(sched::P& p) noexcept {
-  // Run by its own isolate, the P's turn is followed by a drain: no wake is needed.
-  if (p.word().native_owned()) group_.notify();
+void Server::calls_pushed(sched::P& p, HandlerGroup& group) noexcept {
+  if (&group == &group_) {
+    // Run by its own isolate, the P's turn is followed by a drain: no wake is needed.
+    if (p.word().native_owned()) group.notify();
+    return;
+  }
+  group.notify();
+  if (!wake_timer_.armed()) p.timers().arm(wake_timer_, p.now_ns() + kWakeOthersNs);
+}
+
+void Server::wake_others(TimerNode& node, void* p) noexcept {
+  Server& server = *static_cast<Deadline<Server>&>(node).owner;
+  if (server.shared_->size() == 0) return;
+  server.shared_->notify();
+  auto& owner = *static_cast<sched::P*>(p);
+  owner.timers().arm(server.wake_timer_, owner.now_ns() + kWakeOthersNs);
 }
 
 void Server::record_returned(sched::Message& message, sched::P& p) noexcept {
@@ -234,8 +251,9 @@ void Server::kill(sched::P& p) noexcept {
 void Server::check_closed(sched::P& p) noexcept {
   if (!draining_ || connection_count_ > 0) return;
   p.timers().cancel(drain_timer_);
+  p.timers().cancel(wake_timer_);
   // release: partner of closed(); whoever sees it may take the server apart
-  if (!closed_.exchange(true, std::memory_order_release)) group_.notify();
+  if (!closed_.exchange(true, std::memory_order_release)) group_.alert();
 }
 
 }  // namespace tailrace::server

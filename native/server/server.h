@@ -47,18 +47,26 @@ class Server {
 
   const Limits& limits() const noexcept { return limits_; }
   const http::Limits& http_limits() const noexcept { return http_limits_; }
+  /** The group of the isolate whose server this is: its routes, and its methods when they are closures. */
   HandlerGroup& group() noexcept { return group_; }
+  /** A further group, whose isolates are others'. Once, before listen(); it outlives the server. */
+  void share(HandlerGroup& group) noexcept { shared_ = &group; }
+  /** Calls waiting for JavaScript, in all groups. */
+  uint32_t queued() const noexcept { return group_.size() + (shared_ ? shared_->size() : 0); }
   ServerStats& stats() noexcept { return stats_; }
   http::Header* headers() noexcept { return headers_; }
 
   /** Who answers: finds the route and serves, or answers 404 and 405. */
   void route(Exchange& exchange) noexcept;
-  /** The group's queue is full: Retry-After. */
-  bool shedding() const noexcept { return group_.size() >= group_.bound(); }
-  /** Calls were put into the group in this turn: wake the isolates when it ends. */
-  void calls_pushed(sched::P& p) noexcept;
+  /** A group's queue is full: Retry-After. */
+  bool shedding() const noexcept { return group_.full() || (shared_ && shared_->full()); }
+  /** Calls were put into the group: wake whom that concerns. */
+  void calls_pushed(sched::P& p, HandlerGroup& group) noexcept;
   /** A peer went away or a deadline passed: AbortSignals may have to fire. */
-  void cancelled() noexcept { group_.cancelled(); }
+  void cancelled() noexcept {
+    group_.cancelled();
+    if (shared_) shared_->cancelled();
+  }
 
   /** Where a record comes back to its P. */
   static void record_returned(sched::Message& message, sched::P& p) noexcept;
@@ -78,6 +86,7 @@ class Server {
   static Waiter::Next accept_ready(Waiter& self, uint32_t events, void* p) noexcept;
   static void retry_accept(TimerNode& node, void* p) noexcept;
   static void drain_over(TimerNode& node, void* p) noexcept;
+  static void wake_others(TimerNode& node, void* p) noexcept;
   void admit(sched::P& p, const net::Accepted& accepted) noexcept;
   void stop_listening(sched::P& p) noexcept;
   void check_closed(sched::P& p) noexcept;
@@ -89,6 +98,7 @@ class Server {
   Limits limits_;
   http::Limits http_limits_;
   HandlerGroup& group_;
+  HandlerGroup* shared_ = nullptr;
   http::Header* headers_;
   Router router_;
   RawEndpoint js_routes_;
@@ -98,6 +108,7 @@ class Server {
   Acceptor acceptor_;
   Deadline<Server> retry_;
   Deadline<Server> drain_timer_;
+  Deadline<Server> wake_timer_;  // armed while calls may wait in the shared group
   Connection* connections_ = nullptr;
   uint32_t connection_count_ = 0;
   bool draining_ = false;

@@ -235,7 +235,7 @@ TEST_CASE("the isolates are told of an expired call when it has expired, not bef
   } listener;
   ServerRig rig;
   rig.keep = [](const server::Call&) { return true; };
-  CHECK(rig.group->add_listener(listener));
+  const server::HandlerGroup::Seat seat = rig.group->join(listener);
   Client client(rig.port);
   client.write(post(call_text("1", "hasty", "[]")));
   wait_until([&] {
@@ -247,7 +247,24 @@ TEST_CASE("the isolates are told of an expired call when it has expired, not bef
   CHECK(listener.seen);
   rig.answer(*rig.kept[0], "1");
   rig.turn_inbox();
-  rig.group->remove_listener(listener);
+  rig.group->leave(seat);
+}
+
+TEST_CASE("a call whose isolate ends is answered as failed, the others of its batch as they are") {
+  ServerRig rig;
+  rig.keep = [](const server::Call& call) { return call.target == 1; };
+  Client client(rig.port);
+  client.write(post("[" + call_text("1", "slow", "[]") + "," + call_text("2", "echo", "[5]") + "]"));
+  wait_until([&] {
+    rig.step(1);
+    return rig.kept.size() == 1;
+  });
+  server::abandon(*rig.kept[0]);
+  rig.turn_inbox();
+  const std::string body = body_of(client.reply(rig));
+  CHECK(body.find(R"({"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"},"id":1})") !=
+        std::string::npos);
+  CHECK(body.find(R"("result":[5],"id":2)") != std::string::npos);
 }
 
 TEST_CASE("100 Continue comes in its turn, and never behind the refusal of its request") {

@@ -85,9 +85,10 @@ test('live turns 503 once JavaScript has been blocked for blockedMs, and 200 whe
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await blocker.response();
-    assert.ok(seen.includes(200), 'blocked at once?');
-    assert.ok(seen.includes(503), 'never told that it is blocked');
-    assert.equal(seen, [...seen].sort(), '200 first, then 503');
+    const changes = seen.filter((status, i) => status !== seen[i - 1]);
+    // The last probes may be answered when JavaScript is back and its reply has not arrived here yet.
+    if (changes.length === 3 && changes[2] === 200) changes.pop();
+    assert.equal(changes, [200, 503]);
     assert.is((await health.write(probe).response())!.status, 200);
     health.destroy();
     blocker.destroy();

@@ -40,8 +40,8 @@ class ServerRig {
   using Handler = std::function<std::string(const server::Call&, std::string_view params)>;
 
   explicit ServerRig(const server::Limits& limits = default_limits())
-      : group(server::HandlerGroup::create(cache, limits.queue)),
-        rpc(limits.batch, limits.depth),
+      : group(server::HandlerGroup::create(cache, nullptr, limits.queue)),
+        rpc(*group, limits.batch, limits.depth),
         table(cache),
         drain(*group, table) {
     server::Health health;
@@ -75,17 +75,17 @@ class ServerRig {
     {
       sched::Hold hold(loop.m());
       server->kill(loop.p());
-      drain.abandon(true);
+      drain.abandon();
+      group->give_back_all();
       (void)loop.p().turn({.poll = false});
       server->destroy(loop.p());
     }
-    group->destroy(cache);
+    group->release(cache);
   }
 
   /** One turn of the loop, the calls that wait, and their replies. False when nothing came in time. */
   bool step(int timeout_ms = 0) {
     const bool came = loop.step(timeout_ms);
-    group->listening();
     serve_calls();
     return came;
   }

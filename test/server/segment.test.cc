@@ -72,7 +72,7 @@ RequestRecord* make_record(memory::Cache& cache, sched::P& p, const std::vector<
 TEST_CASE("small params are joined, large ones stand alone, and what does not fit waits") {
   memory::Cache cache;
   test::Loop loop;
-  HandlerGroup* group = HandlerGroup::create(cache, 16);
+  HandlerGroup* group = HandlerGroup::create(cache, nullptr, 16);
   CallTable table(cache);
   Drain drain(*group, table);
   const std::string large = "[\"" + std::string(3000, 'l') + "\"]";
@@ -104,17 +104,18 @@ TEST_CASE("small params are joined, large ones stand alone, and what does not fi
     CHECK(word[2] == static_cast<int32_t>(i + 1));
   }
   CHECK(table.size() == 4);
-  drain.abandon(true);
+  drain.abandon();
+  group->give_back_all();
   loop.run();
   CHECK(table.size() == 0);
-  group->destroy(cache);
+  group->release(cache);
 }
 
 TEST_CASE("a call that expired in the queue is not begun") {
   memory::Cache cache;
   test::Loop loop;
   std::atomic<int> returned{0};
-  HandlerGroup* group = HandlerGroup::create(cache, 16);
+  HandlerGroup* group = HandlerGroup::create(cache, nullptr, 16);
   CallTable table(cache);
   Drain drain(*group, table);
   RequestRecord* record = make_record(cache, loop.p(), {"[1]", "[2]"}, &returned);
@@ -126,7 +127,7 @@ TEST_CASE("a call that expired in the queue is not begun") {
   CHECK(drain.seal(words.data(), 512, bytes.data(), 1024, 0).calls == 0);
   loop.run();
   CHECK(returned == 1);
-  group->destroy(cache);
+  group->release(cache);
 }
 
 TEST_CASE("a batch that expired in part waits for the call that is being answered at that moment") {

@@ -1,57 +1,40 @@
-// The server on the native core. Native code accepts, reads, parses, answers what it can, orders and writes; this
-// runs the handlers of a batch of calls each time the loop is called back, and puts down what they return.
+// The server on the native core. Native code accepts, reads, parses, answers what it can, orders and writes; calls.ts
+// runs the handlers of a batch of calls each time the loop is called back. Methods may run in other isolates, which
+// join a shared group.
 
 import { getSystemErrorMap } from 'node:util';
 import { TailraceError } from '../../errors';
 import type {
+  BackendGroup,
+  BackendMember,
   BackendServer,
+  GroupHandle,
   JsonBackend,
-  RawReply,
-  RpcFailure,
+  MemberSpec,
   RpcMethodSpec,
   ServerBackend,
   ServerSpec,
   ServerStats,
 } from '../contract';
 import type { NativeAddon } from '../load';
-import { RawJson } from '../shared';
-import {
-  type CallHost,
-  captureIndexes,
-  decodeId,
-  type NativeCall,
-  NativeRequest,
-  NativeRpcCall,
-} from './call';
-import { type ReplyAddon, ReplyBuffer, ReplyKind } from './reply-buffer';
-import { type Segment, SegmentPool } from './segment';
+import { Calls, type CallsAddon } from './calls';
 
-/** native/binding/server.cc */
-interface ServerAddon extends ReplyAddon {
-  readonly callWords: number;
-  readonly maxCalls: number;
+/** native/binding/server.cc and calls.cc */
+interface ServerAddon extends CallsAddon {
   create(spec: object): number;
+  share(bound: number, lanes: number): GroupHandle;
+  unshare(handle: GroupHandle): void;
+  join(handle: GroupHandle, spec: object): number;
+  leave(group: number): void;
   address(server: number): [string, 4 | 6, number];
-  drain(server: number, segment: Uint8Array, from: number, maxCalls: number): number;
-  head(server: number, slot: number, generation: number): string;
-  remote(server: number, slot: number, generation: number): string;
-  /** 0: no; 1: the peer went away; 2: its time ran out. */
-  cancelled(server: number, slot: number, generation: number): 0 | 1 | 2;
   close(server: number, drainMs: number): void;
   dispose(server: number): void;
   hold(server: number, on: boolean): void;
   stats(server: number, out: Float64Array): void;
 }
 
-/** segment.h's CallFlags */
-const kNotification = 1;
-const kHasParams = 2;
-const kLazy = 4;
-const kRaw = 8;
-const kJoined = 16;
-
-/** Calls run in one turn of the loop: then timers and other libraries have theirs. */
-const kCallsATurn = 1024;
+/** Calls taken at once from a queue that other isolates take from as well: what one has taken no other can run. */
+const kOfACommonQueue = 1;
 
 const kEventClosed = 0;
 const kStats = [
@@ -80,17 +63,15 @@ function listenError(failure: number, address: string, port: number): Error {
   return Object.assign(error, { code, errno: failure, syscall: 'listen', address, port });
 }
 
-class NativeServer implements BackendServer, CallHost {
+/** Calls of one priority stand in one lane; with several, there is one for each. */
+function lanesOf(methods: readonly RpcMethodSpec[]): number {
+  return methods.some((method) => method.priority !== 1) ? 3 : 1;
+}
+
+class NativeServer implements BackendServer {
   private readonly addon: ServerAddon;
   private readonly spec: ServerSpec;
-  private readonly json: () => JsonBackend;
-  private readonly methods: readonly RpcMethodSpec[];
-  private readonly captures: number[][];
-  private readonly anyPriority: boolean;
-  private readonly words: Int32Array;
-  private readonly segments = new SegmentPool();
-  private readonly replies: ReplyBuffer;
-  private readonly watched = new Set<NativeCall>();
+  private readonly calls: Calls;
   private readonly where: ReturnType<BackendServer['address']>;
   private handle: number;
   private closing: Promise<void> | undefined;
@@ -100,13 +81,13 @@ class NativeServer implements BackendServer, CallHost {
   constructor(addon: ServerAddon, spec: ServerSpec, address: string, json: () => JsonBackend) {
     this.addon = addon;
     this.spec = spec;
-    this.json = json;
-    this.methods = spec.rpc?.methods ?? [];
-    this.anyPriority = this.methods.some((method) => method.priority !== 1);
-    this.captures = spec.routes.map((route) => captureIndexes(route.path));
-    this.words = new Int32Array(addon.callWords * addon.maxCalls + 5);
-    this.replies = new ReplyBuffer(addon);
-    const { limits } = spec;
+    const { limits, routes, rpc } = spec;
+    const methods = rpc?.methods ?? [];
+    // A shared group has a lane for each priority; then this one has the routes alone.
+    const lanes = rpc?.group === undefined ? lanesOf(methods) : 1;
+    const lane = (priority: number): number => (rpc?.group === undefined && lanes === 1 ? 0 : priority);
+    const failure = rpc?.failure ?? ((error: unknown) => ({ code: -32603, message: String(error) }));
+    this.calls = new Calls(addon, { routes, methods, failure, atOnce: addon.maxCalls }, json);
     const handle = addon.create({
       limits: Float64Array.of(
         limits.connections,
@@ -130,18 +111,22 @@ class NativeServer implements BackendServer, CallHost {
       live: spec.health === false ? '' : spec.health.live,
       ready: spec.health === false ? '' : spec.health.ready,
       blockedMs: spec.health === false ? 0 : spec.health.blockedMs,
-      routes: spec.routes.flatMap((route) => [route.method, route.path]),
-      rpcPath: spec.rpc?.path ?? '',
-      methods: this.methods.flatMap((method) => [method.name, method.lazy, method.timeoutMs]),
-      words: this.words,
-      replyWords: this.replies.words,
-      replyBytes: this.replies.bytes,
-      onCalls: () => this.onCalls(),
+      routes: routes.flatMap((route) => [route.method, route.path]),
+      rpcPath: rpc?.path ?? '',
+      methods: methods.flatMap(({ name, lazy, timeoutMs, priority }) => [
+        name,
+        lazy,
+        timeoutMs,
+        lane(priority),
+      ]),
+      lanes,
+      group: rpc?.group?.handle ?? null,
+      ...this.calls.shared,
       onEvent: (event: number, count: number) => this.onEvent(event, count),
     });
     if (handle < 0) throw listenError(handle, address, spec.port);
     this.handle = handle;
-    this.replies.attach(handle);
+    this.calls.attach(handle);
     const [host, family, port] = addon.address(handle);
     this.where = { address: host, family: family === 6 ? 'IPv6' : 'IPv4', port };
   }
@@ -178,32 +163,6 @@ class NativeServer implements BackendServer, CallHost {
     return this.closing;
   }
 
-  // ------------------------------------------------------------ CallHost
-
-  head(call: NativeCall): string {
-    return this.handle === 0 ? '' : this.addon.head(this.handle, call.slot, call.generation);
-  }
-
-  remote(call: NativeCall): string {
-    return this.handle === 0 ? '' : this.addon.remote(this.handle, call.slot, call.generation);
-  }
-
-  watch(call: NativeCall): void {
-    this.watched.add(call);
-    this.checkCancelled(call);
-  }
-
-  private checkCancelled(call: NativeCall): void {
-    const why = this.handle === 0 ? 1 : this.addon.cancelled(this.handle, call.slot, call.generation);
-    if (why === 0) return;
-    this.watched.delete(call);
-    call.abort(
-      why === 1
-        ? new DOMException('The client closed the connection', 'AbortError')
-        : new DOMException('The request timed out', 'TimeoutError'),
-    );
-  }
-
   // ------------------------------------------------------------ called by native code
 
   private onEvent(event: number, count: number): void {
@@ -214,176 +173,10 @@ class NativeServer implements BackendServer, CallHost {
     // Not from inside the callback: it still uses what dispose() takes apart.
     setImmediate(() => {
       this.last = { ...this.stats(), queued: 0, inFlight: 0 };
-      const handle = this.handle;
-      this.replies.detach();
       this.handle = 0;
-      this.addon.dispose(handle);
-      for (const call of this.watched) this.checkCancelled(call);
+      this.addon.dispose(this.calls.detach());
       this.closed();
     });
-  }
-
-  /** Calls wait, or some that are watched may have been cancelled. Microtasks run when this returns. */
-  private onCalls(): void {
-    for (const call of this.watched) this.checkCancelled(call);
-    const { addon, words } = this;
-    const tail = addon.callWords * addon.maxCalls;
-    for (let left = kCallsATurn; left > 0 && this.handle !== 0; ) {
-      const segment = this.segments.take();
-      const calls = addon.drain(this.handle, segment.bytes, segment.at, Math.min(left, addon.maxCalls));
-      if (calls === 0) {
-        if (words[tail + 4] === 0) return;
-        this.segments.renew(words[tail + 4]!);
-        continue;
-      }
-      const from = segment.at;
-      segment.at += words[tail + 3]!;
-      segment.live += calls;
-      const values = this.parseJoined(
-        segment.bytes,
-        from,
-        words[tail]!,
-        words[tail + 1]!,
-        words[tail + 2] === 1,
-      );
-      this.run(segment, from, calls, values);
-      left -= calls;
-    }
-  }
-
-  /** The small params of a batch, parsed in one go. Each was validated alone, so each is one element. */
-  private parseJoined(bytes: Buffer, at: number, count: number, size: number, ascii: boolean): unknown[] {
-    if (count === 0) return [];
-    const text = bytes.toString(ascii ? 'latin1' : 'utf8', at, at + size);
-    const values = JSON.parse(text) as unknown[];
-    if (values.length !== count)
-      throw new TailraceError('ERR_TAILRACE_INTERNAL', 'Joined params do not match');
-    return values;
-  }
-
-  private run(segment: Segment, from: number, calls: number, values: unknown[]): void {
-    const { words } = this;
-    const { callWords } = this.addon;
-    const now = Date.now();
-    let joined = 0;
-    // Higher priorities of a batch start first; without any, calls start as they are read.
-    const ranked: Array<Array<() => void>> | undefined = this.anyPriority ? [[], [], []] : undefined;
-    for (let i = 0; i < calls; i++) {
-      const word = i * callWords;
-      const slot = words[word]!;
-      const generation = words[word + 1]!;
-      const target = words[word + 2]!;
-      const flags = words[word + 3]!;
-      const at = from + words[word + 4]!;
-      const size = words[word + 5]!;
-      const headAt = from + words[word + 6]!;
-      const headSize = words[word + 7]!;
-      const deadline = now + words[word + 8]!;
-      if ((flags & kRaw) !== 0) {
-        const line = segment.bytes.toString('latin1', headAt, headAt + headSize);
-        const captures = this.captures[target]!;
-        this.request(
-          new NativeRequest(this, segment, slot, generation, deadline, line, captures, at, size),
-          target,
-        );
-        continue;
-      }
-      const id = (flags & kNotification) !== 0 ? undefined : decodeId(segment.bytes, headAt, headSize);
-      const call = new NativeRpcCall(this, segment, slot, generation, deadline, id, target);
-      const value = (flags & kJoined) !== 0 ? values[joined++] : undefined;
-      const start = (): void => this.call(call, flags, value, at, size);
-      if (ranked === undefined) start();
-      else ranked[this.methods[target]!.priority]!.push(start);
-    }
-    if (ranked !== undefined)
-      for (let rank = 2; rank >= 0; rank--) for (const start of ranked[rank]!) start();
-  }
-
-  // ------------------------------------------------------------ JSON-RPC
-
-  private call(call: NativeRpcCall, flags: number, joined: unknown, at: number, size: number): void {
-    try {
-      let params = joined;
-      if ((flags & (kHasParams | kJoined)) === kHasParams) {
-        const { bytes } = call.segment;
-        if ((flags & kLazy) !== 0) params = Buffer.from(bytes.subarray(at, at + size));
-        else params = this.json().parseRange(bytes, at, at + size, undefined);
-      }
-      const result = this.methods[call.method]!.invoke(params, call);
-      if (isThenable(result)) {
-        // A thenable that throws, or settles twice, is tamed by Promise.resolve.
-        Promise.resolve(result).then(
-          (value) => this.result(call, value),
-          (error) => this.failed(call, error),
-        );
-      } else {
-        this.result(call, result);
-      }
-    } catch (error) {
-      this.failed(call, error);
-    }
-  }
-
-  private result(call: NativeRpcCall, value: unknown): void {
-    let text = '';
-    if (call.id !== undefined) {
-      if (typeof value === 'number') text = Number.isFinite(value) ? `${value === 0 ? 0 : value}` : 'null';
-      else {
-        try {
-          text = (value instanceof RawJson ? value.text : JSON.stringify(value)) ?? 'null';
-        } catch (error) {
-          this.failed(call, error);
-          return;
-        }
-      }
-    }
-    this.settle(call);
-    this.replies.add(call.slot, call.generation, ReplyKind.result, 200, '', text);
-  }
-
-  private failed(call: NativeRpcCall, error: unknown): void {
-    const text = failureText(this.spec.rpc!.failure(error));
-    this.settle(call);
-    this.replies.add(call.slot, call.generation, ReplyKind.error, 200, '', call.id === undefined ? '' : text);
-  }
-
-  // ------------------------------------------------------------ routes
-
-  private request(request: NativeRequest, target: number): void {
-    const reply = this.spec.routes[target]!.handle(request);
-    if (reply instanceof Promise) reply.then((raw) => this.reply(request, raw));
-    else this.reply(request, reply);
-  }
-
-  private reply(request: NativeRequest, { status, headers, body }: RawReply): void {
-    let head = '';
-    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
-    this.settle(request);
-    const { slot, generation } = request;
-    if (typeof body === 'string') this.replies.add(slot, generation, ReplyKind.raw, status, head, body);
-    else this.replies.addBytes(slot, generation, ReplyKind.raw, status, head, body);
-  }
-
-  private settle(call: NativeCall): void {
-    call.settled = true;
-    if (this.watched.size > 0) this.watched.delete(call);
-    this.segments.release(call.segment);
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
-}
-
-/** An error object as JSON; data that is not JSON (a cycle, a bigint) is left out: code and message still tell. */
-function failureText(failure: RpcFailure): string {
-  const { code, message, data } = failure;
-  try {
-    return JSON.stringify({ code, message, data });
-  } catch {
-    return JSON.stringify({ code, message });
   }
 }
 
@@ -403,6 +196,17 @@ export function create(addon: NativeAddon): ServerBackend {
         ({ address } = await promises.lookup(address));
       }
       return new NativeServer(native, spec, address, getJson);
+    },
+    share(bound: number): BackendGroup {
+      // Which priorities its methods have is not known before they are loaded, elsewhere.
+      const handle = native.share(bound, 3);
+      return { handle, close: () => native.unshare(handle) };
+    },
+    join(handle: GroupHandle, spec: MemberSpec): BackendMember {
+      const { methods, failure } = spec;
+      const calls = new Calls(native, { routes: [], methods, failure, atOnce: kOfACommonQueue }, getJson);
+      calls.attach(native.join(handle, calls.shared));
+      return { close: () => native.leave(calls.detach()) };
     },
   };
 }

@@ -1,0 +1,191 @@
+// Isolates that share the server's queue on the native core: what no other isolate could do for them is theirs alone,
+// and the serving isolate is not needed for any of it. What is asserted is the order of events, never a time.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { nativeBackend } from '../../lib/backend/select';
+import { onNative } from '../support/backends';
+import { get, post, RawClient, requestOnce, until, within } from '../support/http-client';
+
+onNative();
+
+const call = (method: string, params: unknown = [], id = 1) =>
+  post('/rpc', JSON.stringify({ jsonrpc: '2.0', method, params, id }));
+
+async function ask(client: RawClient): Promise<{ result?: unknown; error?: { code: number } }> {
+  return JSON.parse((await client.response())!.body) as { result?: unknown; error?: { code: number } };
+}
+
+async function withServer(
+  isolates: number,
+  run: (port: number, child: ChildProcess) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const child = fork(join(__dirname, 'fixtures', 'serve-module.js'), {
+    env: { ...process.env, ...env, ISOLATES: String(isolates) },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  try {
+    const [port] = (await within(once(child, 'message'), 'the server')) as [number];
+    await run(port, child);
+  } finally {
+    child.disconnect();
+    await within(once(child, 'exit'), 'the server to end');
+  }
+}
+
+async function queued(child: ChildProcess): Promise<number> {
+  child.send('stats');
+  const [stats] = (await within(once(child, 'message'), 'statistics')) as [{ queued: number }];
+  return stats.queued;
+}
+
+async function untilQueued(child: ChildProcess, count: number): Promise<void> {
+  while ((await queued(child)) !== count) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** One connection for each. */
+async function ask1(port: number, ...calls: string[]): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  for (const text of calls) clients.push((await RawClient.connect(port)).write(text));
+  return clients;
+}
+
+const test = suite('rpc isolates');
+
+test('calls are answered while the serving isolate is blocked', async () => {
+  await withServer(2, async (port, child) => {
+    const [client] = await ask1(port, call('echo', ['before']));
+    assert.equal((await ask(client!)).result, ['before']);
+    const blocked = once(child, 'message');
+    child.send(1500);
+    await within(blocked, 'the block');
+    // It cannot answer the request for its statistics before it is back.
+    let back = false;
+    const stats = once(child, 'message').then(() => {
+      back = true;
+    });
+    child.send('stats');
+    for (let i = 0; i < 50; i++) {
+      client!.write(call('add', [i, 1]));
+      assert.is((await ask(client!)).result, i + 1);
+    }
+    client!.write(call('later', [7]));
+    assert.equal((await ask(client!)).result, [7]);
+    assert.not(back, 'the isolate was not blocked');
+    await within(stats, 'statistics');
+    client!.destroy();
+  });
+});
+
+test('a slow call holds up its own isolate only', async () => {
+  await withServer(2, async (port) => {
+    const order: string[] = [];
+    const [slow] = await ask1(port, call('spin', [700]));
+    const slowDone = ask(slow!).then(() => order.push('slow'));
+    const quick = await ask1(port, ...Array.from({ length: 40 }, (_, i) => call('echo', [i])));
+    await Promise.all(
+      quick.map(async (client, i) => {
+        assert.equal((await ask(client)).result, [i]);
+        order.push('quick');
+      }),
+    );
+    await slowDone;
+    assert.is(order.indexOf('slow'), 40);
+    for (const client of [slow!, ...quick]) client.destroy();
+  });
+});
+
+test('of the calls that wait, higher priorities start first', async () => {
+  await withServer(1, async (port, child) => {
+    const [slow] = await ask1(port, call('spin', [300]));
+    await untilQueued(child, 0);
+    const methods = ['low', 'normal', 'high', 'low', 'high', 'normal'];
+    const clients = await ask1(port, ...methods.map((method) => call(method)));
+    const places = await Promise.all(clients.map(async (client) => (await ask(client)).result));
+    assert.equal(places, [4, 2, 0, 5, 1, 3]);
+    for (const client of [slow!, ...clients]) client.destroy();
+  });
+});
+
+test('an isolate that dies fails the call it runs; those that wait are answered by the next one', async () => {
+  await withServer(1, async (port, child) => {
+    const [slow] = await ask1(port, call('spin', [200]));
+    await untilQueued(child, 0);
+    const [dead] = await ask1(port, call('die'));
+    await untilQueued(child, 1);
+    const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+    assert.is((await ask(dead!)).error!.code, -32603);
+    assert.equal((await ask(waiting[0]!)).result, [1]);
+    assert.equal((await ask(waiting[1]!)).result, [2]);
+    for (const client of [slow!, dead!, ...waiting]) client.destroy();
+  });
+});
+
+test('the queue is bounded: 503, and not ready', async () => {
+  await withServer(
+    1,
+    async (port, child) => {
+      const [slow] = await ask1(port, call('spin', [500]));
+      await untilQueued(child, 0);
+      const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+      await untilQueued(child, 2);
+      const [shed] = await ask1(port, call('echo', [3]));
+      assert.is((await shed!.response())!.status, 503);
+      assert.is((await requestOnce(port, get('/readyz')))!.status, 503);
+      for (const [i, client] of waiting.entries()) assert.equal((await ask(client)).result, [i + 1]);
+      assert.is((await requestOnce(port, get('/readyz')))!.status, 200);
+      for (const client of [slow!, shed!, ...waiting]) client.destroy();
+    },
+    { QUEUE: '2' },
+  );
+});
+
+test('a handle that is stale or foreign is a named error', async () => {
+  const { server } = nativeBackend();
+  const group = server.share!(10);
+  const spec = { methods: [], failure: () => ({ code: 1, message: '' }) };
+  const member = server.join!(group.handle, spec);
+  const [table, slot, generation] = group.handle as [number, number, number];
+  for (const handle of [
+    [table ^ 2, slot, generation],
+    [table, slot, generation + 1],
+    [table, 1e6, generation],
+    [0, 0, 0],
+  ]) {
+    assert.throws(
+      () => server.join!(handle, spec),
+      (e: { code: string }) => e.code === 'ERR_TAILRACE_STALE_HANDLE',
+    );
+  }
+  member.close();
+  assert.throws(
+    () => member.close(),
+    (e: { code: string }) => e.code === 'ERR_TAILRACE_STALE_HANDLE',
+  );
+  group.close();
+  assert.throws(
+    () => server.join!(group.handle, spec),
+    (e: { code: string }) => e.code === 'ERR_TAILRACE_STALE_HANDLE',
+  );
+});
+
+test('a client that leaves aborts its call in another isolate', async () => {
+  await withServer(2, async (port, child) => {
+    const [client] = await ask1(port, call('wait'));
+    await untilQueued(child, 0);
+    client!.destroy();
+    // The call ends with the abort: nothing is in flight any more.
+    await until(() => client!.ended, 'the client is gone');
+    let inFlight = 1;
+    while (inFlight > 0) {
+      child.send('stats');
+      [{ inFlight }] = (await within(once(child, 'message'), 'statistics')) as [{ inFlight: number }];
+    }
+  });
+});
+
+test.run();
