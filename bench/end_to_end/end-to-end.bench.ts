@@ -32,6 +32,8 @@ function installed(name: string): boolean {
 const servers = process.env.SERVERS?.split(',') ?? [
   'native',
   'fallback',
+  'isolates',
+  'isolates-js',
   'node-http',
   ...['fastify', 'jayson'].filter(installed),
 ];

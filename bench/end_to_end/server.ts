@@ -1,8 +1,10 @@
-// The server under test, in a process of its own: SERVER=native|fallback|node-http|fastify|jayson, methods add and pick (reads
+// The server under test, in a process of its own: SERVER=native|fallback|isolates|isolates-js|node-http|fastify|jayson (isolates: two of
+// them, by the core's queue or by messages), methods add and pick (reads
 // a few fields of a 12 KB document). Prints "port N" when it listens. Peers must be installed by whoever wants them measured.
 
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 
 type Rpc = { jsonrpc: string; method: 'add' | 'pick'; params: never; id: number };
 
@@ -17,10 +19,14 @@ const methods = {
 const port = Number(process.env.PORT ?? 0);
 const ready = (at: number): void => console.log(`port ${at}`);
 
-async function tailrace(backend: string): Promise<void> {
+/** The module of methods that worker isolates run is this file. */
+export default methods;
+
+async function tailrace(backend: string, isolates?: number): Promise<void> {
   process.env.TAILRACE_BACKEND = backend;
   const { serve } = require('../../lib/rpc') as typeof import('../../lib/rpc');
-  ready((await serve({ port, methods })).address().port);
+  const what = isolates === undefined ? { methods } : { module: __filename, isolates };
+  ready((await serve({ port, ...what })).address().port);
 }
 
 /** What people write by hand. */
@@ -74,7 +80,15 @@ function jayson(): void {
   server.listen(port, '127.0.0.1', () => ready((server.address() as AddressInfo).port));
 }
 
-switch (process.env.SERVER) {
+switch (isMainThread ? process.env.SERVER : 'none') {
+  case 'none':
+    break;
+  case 'isolates':
+    tailrace('native', 2);
+    break;
+  case 'isolates-js':
+    tailrace('js', 2);
+    break;
   case 'native':
     tailrace('native');
     break;
@@ -91,5 +105,5 @@ switch (process.env.SERVER) {
     jayson();
     break;
   default:
-    throw new Error('SERVER must be native, fallback, node-http, fastify or jayson');
+    throw new Error('SERVER must be native, fallback, isolates, isolates-js, node-http, fastify or jayson');
 }
