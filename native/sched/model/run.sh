@@ -44,4 +44,7 @@ for mutant in NO_POSTER_FENCE NO_OWNER_FENCE NO_SECOND_LOOK; do check inbox fail
 check park hold
 check park hold NO_PASS_ON
 for mutant in NO_RECHECK GIVE_BACK_OUTSIDE; do check park fail "$mutant"; done
+check group hold
+check group hold NO_NEXT
+for mutant in NO_PUSH_FENCE NO_PARK_FENCE NO_SECOND_LOOK NO_PASS_ON; do check group fail "$mutant"; done
 echo "all models hold, all mutants fail"
