@@ -95,6 +95,18 @@ void Cache::release(Bin& bin, unsigned size_class, uint32_t count) noexcept {
   trace(TraceKind::memory_release, size_class, count);
 }
 
+/** Whether an allocation that the limit refused is worth another try: free memory elsewhere was given back.
+ */
+bool Cache::reclaim() noexcept {
+  if (page_heap.limit() == kUnlimited) return false;
+  // Other owners' caches cannot be reached; this one, central lists, spans and free runs can.
+  for (unsigned i = 1; i < kClasses; i++) {
+    const uint32_t count = bins_[i].count.load(std::memory_order_relaxed);  // own store
+    if (count > 0) release(bins_[i], i, count);
+  }
+  return purge() > 0;
+}
+
 void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {
   Bin& bin = bins_[size_class];
   busy_ |= uint64_t{1} << size_class;
@@ -104,13 +116,11 @@ void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {
   if (wanted > bin.capacity.load(std::memory_order_relaxed) / 2)
     wanted = bin.capacity.load(std::memory_order_relaxed) / 2;
   void* one = nullptr;
-  uint32_t got;
-  if (wanted > 1) {
-    got = central_lists[size_class].take(size_class, bin.slots, wanted);
-    if (got > 0) one = bin.slots[got - 1];
-  } else {
-    got = central_lists[size_class].take(size_class, &one, 1);
-  }
+  void** const out = wanted > 1 ? bin.slots : &one;
+  if (wanted == 0) wanted = 1;
+  uint32_t got = central_lists[size_class].take(size_class, out, wanted);
+  if (got == 0 && reclaim()) got = central_lists[size_class].take(size_class, out, wanted);
+  if (got > 0) one = out[got - 1];
   if (got == 0) {
     internal::refused.add(1);
     return nullptr;
@@ -148,6 +158,7 @@ void* Cache::allocate_large(size_t bytes) noexcept {
   }
   const auto pages = static_cast<uint32_t>((bytes + kPageBytes - 1) >> kPageShift);
   Span* span = page_heap.allocate(pages, Span::State::large);
+  if (!span && reclaim()) span = page_heap.allocate(pages, Span::State::large);
   if (!span) {
     internal::refused.add(1);
     return nullptr;

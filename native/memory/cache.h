@@ -89,6 +89,7 @@ class Cache {
   void* allocate_large(size_t bytes) noexcept;
   void free_slow(unsigned size_class, void* p) noexcept;
   static void free_large(void* p) noexcept;
+  bool reclaim() noexcept;
   bool grow(Bin& bin, unsigned size_class) noexcept;
   void release(Bin& bin, unsigned size_class, uint32_t count) noexcept;
   static void check_and_poison(void* p, unsigned size_class) noexcept;

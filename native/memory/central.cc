@@ -58,8 +58,58 @@ Span* Central::new_span(unsigned size_class) noexcept {
   return span;
 }
 
+/** Hands out free blocks of a span, all of whose pages hold memory. */
+uint32_t Central::take_resident(Span* span, void** out, uint32_t count) noexcept {
+  const size_t size = kSizeClasses[span->size_class].size;
+  char* const base = page_heap.address_of(span);
+  uint32_t done = 0;
+  for (unsigned word = 0; word < kMaxBlocks / 64 && done < count; word++) {
+    uint64_t bits = span->free_bits[word];
+    while (bits != 0 && done < count) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(bits));
+      bits &= bits - 1;
+      out[done++] = base + (word * 64 + bit) * size;
+    }
+    span->free_bits[word] = bits;
+  }
+  return done;
+}
+
+/** The same where pages were given back: only blocks none of whose pages was. */
+uint32_t Central::take_where_memory_is(Span* span, void** out, uint32_t count) noexcept {
+  const size_t size = kSizeClasses[span->size_class].size;
+  char* const base = page_heap.address_of(span);
+  uint32_t done = 0;
+  for (unsigned word = 0; word < kMaxBlocks / 64 && done < count; word++) {
+    for (uint64_t bits = span->free_bits[word]; bits != 0 && done < count; bits &= bits - 1) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(bits));
+      const size_t offset = (word * 64 + bit) * size;
+      const auto last = static_cast<uint32_t>((offset + size - 1) >> kPageShift);
+      bool has_memory = true;
+      for (auto page = static_cast<uint32_t>(offset >> kPageShift); page <= last && has_memory; page++)
+        has_memory = page_heap.has_memory(span, page);
+      if (!has_memory) continue;
+      out[done++] = base + offset;
+      span->free_bits[word] &= ~(uint64_t{1} << bit);
+    }
+  }
+  return done;
+}
+
+/** The same again: the first free block, whose pages are made ready, and what else is free on them. */
+uint32_t Central::take_released(Span* span, void** out, uint32_t count) noexcept {
+  const size_t size = kSizeClasses[span->size_class].size;
+  unsigned word = 0;
+  while (span->free_bits[word] == 0) word++;  // the span is in a bucket: it has one
+  const size_t offset = (word * 64 + static_cast<unsigned>(std::countr_zero(span->free_bits[word]))) * size;
+  const auto last = static_cast<uint32_t>((offset + size - 1) >> kPageShift);
+  for (auto page = static_cast<uint32_t>(offset >> kPageShift); page <= last; page++) {
+    if (!page_heap.has_memory(span, page) && !page_heap.take_again(span, page, 1)) return 0;
+  }
+  return take_where_memory_is(span, out, count);
+}
+
 uint32_t Central::take_from_spans(unsigned size_class, void** out, uint32_t count) noexcept {
-  const size_t size = kSizeClasses[size_class].size;
   uint32_t done = 0;
   while (done < count) {
     Span* span = nullptr;
@@ -69,16 +119,19 @@ uint32_t Central::take_from_spans(unsigned size_class, void** out, uint32_t coun
       span = new_span(size_class);
       if (!span) break;
     }
-    char* const base = page_heap.address_of(span);
-    for (unsigned word = 0; word < kMaxBlocks / 64 && done < count; word++) {
-      uint64_t bits = span->free_bits[word];
-      while (bits != 0 && done < count) {
-        const auto bit = static_cast<unsigned>(std::countr_zero(bits));
-        bits &= bits - 1;
-        out[done++] = base + (word * 64 + bit) * size;
-        span->free_blocks--;
-      }
-      span->free_bits[word] = bits;
+    uint32_t got;
+    if (span->resident == span->pages) {
+      got = take_resident(span, out + done, count - done);
+    } else {
+      got = take_where_memory_is(span, out + done, count - done);
+      if (got == 0) got = take_released(span, out + done, count - done);
+      if (got == 0) break;  // the limit
+    }
+    done += got;
+    span->free_blocks = static_cast<uint16_t>(span->free_blocks - got);
+    if (span->aging != Span::Aging::no) {  // it is in use: its pages wait anew
+      ages_.remove(span);
+      ages_.push(span, page_heap.decay.now());
     }
     place(span);
   }
@@ -86,25 +139,28 @@ uint32_t Central::take_from_spans(unsigned size_class, void** out, uint32_t coun
   return done;
 }
 
-void Central::give_to_spans(void* const* blocks, uint32_t count) noexcept {
+void Central::give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_ns) noexcept {
   for (uint32_t i = 0; i < count; i++) {
     Span* span = page_heap.span_of(blocks[i]);
+    const SizeClass& info = kSizeClasses[span->size_class];
     const auto offset = static_cast<uint64_t>(static_cast<char*>(blocks[i]) - page_heap.address_of(span));
     const auto index = static_cast<unsigned>((offset * span->magic) >> 32);
     const uint64_t bit = uint64_t{1} << (index % 64);
     // Cheap here, once a batch: a block that is free already was freed twice, one off the grid was never
     // ours.
     if (span->free_bits[index / 64] & bit) panic("memory: a block was freed twice");
-    if (index * uint64_t{kSizeClasses[span->size_class].size} != offset)
-      panic("memory: freed inside a block");
+    if (index * uint64_t{info.size} != offset) panic("memory: freed inside a block");
     span->free_bits[index / 64] |= bit;
     span->free_blocks++;
-    if (span->free_blocks == kSizeClasses[span->size_class].blocks) {
+    if (span->free_blocks == info.blocks) {
       unlink(span);
+      if (span->aging != Span::Aging::no) ages_.remove(span);
       spans_--;
       page_heap.free(span);
     } else {
       place(span);
+      if (span->aging == Span::Aging::no && size_t{span->free_blocks} * info.size >= kPageBytes)
+        ages_.push(span, freed_ns);
     }
   }
   taken_ -= count;
@@ -132,16 +188,45 @@ void Central::give(unsigned size_class, void* const* blocks, uint32_t count) noe
     std::memcpy(waiting_ + waiting_count_, blocks, room * sizeof(void*));
     waiting_count_ += room;
   }
-  if (room < count) give_to_spans(blocks + room, count - room);
+  if (room < count) give_to_spans(blocks + room, count - room, page_heap.decay.now());
 }
 
-void Central::drain([[maybe_unused]] unsigned size_class, bool always) noexcept {
+void Central::drain(bool always) noexcept {
   LockGuard guard(mutex_);
+  if (used_) quiet_since_ns_ = page_heap.decay.now();
   if (always || !used_) {
-    give_to_spans(waiting_, waiting_count_);
+    give_to_spans(waiting_, waiting_count_, quiet_since_ns_);
     waiting_count_ = 0;
   }
   used_ = false;
+}
+
+Central::Step Central::give_back(bool at_once) noexcept {
+  LockGuard guard(mutex_);
+  Step step;
+  Span* span = ages_.oldest();
+  if (!span || !(at_once || page_heap.decay.ripe(span->freed_ns))) return step;
+  step.found = true;
+  ages_.remove(span);
+  const SizeClass& info = kSizeClasses[span->size_class];
+  const auto is_free = [&](uint32_t page) noexcept {
+    if (!page_heap.has_memory(span, page)) return false;
+    const size_t from = size_t{page} << kPageShift;
+    const size_t behind = (from + kPageBytes - 1) / info.size + 1;  // number of the first block after it
+    const auto last = static_cast<unsigned>(behind < info.blocks ? behind : info.blocks);
+    for (auto block = static_cast<unsigned>(from / info.size); block < last; block++) {
+      if (!(span->free_bits[block / 64] >> (block % 64) & 1)) return false;
+    }
+    return true;
+  };
+  for (uint32_t page = 0; page < span->pages; page++) {
+    if (!is_free(page)) continue;
+    uint32_t end = page + 1;
+    while (end < span->pages && is_free(end)) end++;
+    step.pages += page_heap.give_back_inside(span, page, end - page);
+    page = end;
+  }
+  return step;
 }
 
 Central::Counts Central::counts() noexcept {

@@ -3,7 +3,13 @@
 // In front stands an array of free blocks just as the caches hand them over: a batch that one cache returned
 // goes to the next one that asks, by memcpy, without a look at the blocks. Behind it are the class's spans
 // with a bitmap of free blocks each. Blocks are taken from the fullest span first, so that emptier ones drain
-// and go back to the page heap whole.
+// and go back to the page heap whole, and in a span from pages that still have memory.
+//
+// Most spans never become empty: freeing nine blocks of ten at random leaves one in nearly each. So their
+// free pages go back one by one. A span in which a page may be free stands in a list by age; when it has
+// waited long enough the bitmap says which of its pages no block in use touches. Such a page is marked in the
+// page heap's table, as a free one outside of spans is, and is made ready again when one of its blocks is
+// taken.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +29,13 @@ class Central {
   /** Takes `count` blocks back; they are poisoned already. */
   void give(unsigned size_class, void* const* blocks, uint32_t count) noexcept;
   /** Sorts the array's blocks into their spans if nobody used the array since the last call, or always. */
-  void drain(unsigned size_class, bool always) noexcept;
+  void drain(bool always) noexcept;
+  /** Gives back free pages of the span that has waited longest, if it has long enough. One span, one step. */
+  struct Step {
+    bool found = false;  // a span was due; there may be more
+    uint32_t pages = 0;  // given back
+  };
+  Step give_back(bool at_once) noexcept;
 
   struct Counts {
     uint64_t spans;
@@ -38,7 +50,10 @@ class Central {
 
   Span* new_span(unsigned size_class) noexcept;
   uint32_t take_from_spans(unsigned size_class, void** out, uint32_t count) noexcept;
-  void give_to_spans(void* const* blocks, uint32_t count) noexcept;
+  static uint32_t take_resident(Span* span, void** out, uint32_t count) noexcept;
+  static uint32_t take_where_memory_is(Span* span, void** out, uint32_t count) noexcept;
+  static uint32_t take_released(Span* span, void** out, uint32_t count) noexcept;
+  void give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_ns) noexcept;
   void place(Span* span) noexcept;
   void unlink(Span* span) noexcept;
 
@@ -47,7 +62,9 @@ class Central {
   bool used_ = false;  // the array, since the last drain
   uint64_t spans_ = 0;
   uint64_t taken_ = 0;
+  uint64_t quiet_since_ns_ = 0;  // nobody used the array after this, as far as drain() saw
   Span* buckets_[kBuckets] = {};
+  AgeList ages_{Span::Aging::parts};  // spans that may have a free page with memory
   void* waiting_[kWaiting] = {};
 };
 

@@ -1,6 +1,7 @@
 // Sums over all caches, central lists and pages, and the entry points for giving back.
 #include "memory/heap.h"
 
+#include "base/trace.h"
 #include "memory/cache.h"
 #include "memory/central.h"
 #include "memory/heap_internal.h"
@@ -62,14 +63,38 @@ size_t usable_size(const void* p) noexcept {
 
 bool owns(const void* p) noexcept { return page_heap.owns(p); }
 
+namespace {
+
+/** scavenge() and purge() of several threads do not pile up, and the time is told by one at a time. */
+constinit Mutex scavenge_mutex{LockRank::memory_caches};
+
+size_t give_back(size_t max_bytes, bool at_once) noexcept {
+  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(at_once);
+  size_t done = page_heap.scavenge(max_bytes, at_once);
+  for (unsigned i = 1; i < kClasses; i++) {
+    while (done < max_bytes) {
+      const Central::Step step = central_lists[i].give_back(at_once);
+      if (!step.found) break;
+      done += size_t{step.pages} << kPageShift;
+    }
+  }
+  if (done > 0) trace(TraceKind::memory_scavenge, done);
+  return done;
+}
+
+}  // namespace
+
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept {
-  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, false);
-  return page_heap.scavenge(now_ns, max_bytes, false);
+  if (!scavenge_mutex.try_lock()) return 0;  // somebody is at it
+  page_heap.decay.tell(now_ns);
+  const size_t done = give_back(max_bytes, false);
+  scavenge_mutex.unlock();
+  return done;
 }
 
 size_t purge() noexcept {
-  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, true);
-  return page_heap.scavenge(0, SIZE_MAX, true);
+  LockGuard guard(scavenge_mutex);
+  return give_back(SIZE_MAX, true);
 }
 
 void set_limit(size_t bytes) noexcept { page_heap.set_limit(bytes); }

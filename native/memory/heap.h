@@ -47,13 +47,14 @@ size_t usable_size(const void* p) noexcept;
 bool owns(const void* p) noexcept;
 
 /**
- * Gives free pages back to the system that have been free for kDecayNs, oldest first, at most max_bytes, in
- * steps of at most kScavengeStepBytes under the lock. Returns the bytes given back. Any thread, but one at a
- * time is enough; calling it every 100 ms is plenty.
+ * Gives free pages back to the system that have waited long enough (decay.h), oldest first, about max_bytes
+ * at most, in steps of at most kScavengeStepBytes under a lock. Free are pages of no span, and pages inside
+ * spans that no block in use touches. Returns the bytes given back: as much as max_bytes means that there may
+ * be more. Any thread; 0 at once when another is at it. Every 100 ms is plenty.
  */
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept;
-inline constexpr uint64_t kDecayNs = 500'000'000;
-inline constexpr size_t kScavengeStepBytes = 1u << 20;
+/** What one call of the system takes at most: 12 µs for memory that was touched page by page. */
+inline constexpr size_t kScavengeStepBytes = 128u << 10;
 
 /** Gives every free page back at once (what caches hold is not free: flush them first). Returns bytes. */
 size_t purge() noexcept;

@@ -1,10 +1,9 @@
-// Reserving, growing, splitting and joining runs of pages, and giving their memory back; see page_heap.h.
+// Reserving, growing, splitting and joining runs of pages; see page_heap.h. Giving back is in
+// page_release.cc.
 #include "memory/page_heap.h"
 
-#include <bit>
 #include <cstring>
 
-#include "base/check.h"
 #include "base/os.h"
 #include "base/poison.h"
 #include "base/trace.h"
@@ -16,22 +15,7 @@ constinit PageHeap page_heap;
 namespace {
 
 constexpr size_t kMetadataStep = 64 * 1024;  // metadata is committed in steps of this
-
-/** List for runs of exactly this many pages, or the one it belongs to by size: rounds down. */
-unsigned list_of(uint32_t pages, unsigned sub_bits) noexcept {
-  if (pages < (1u << sub_bits)) return pages;
-  const unsigned top = 31u - static_cast<unsigned>(std::countl_zero(pages));
-  const unsigned sub = (pages >> (top - sub_bits)) & ((1u << sub_bits) - 1);
-  return ((top - sub_bits + 1) << sub_bits) + sub;
-}
-
-/** First list all of whose runs have at least this many pages: rounds up. */
-unsigned list_at_least(uint32_t pages, unsigned sub_bits) noexcept {
-  const unsigned list = list_of(pages, sub_bits);
-  if (pages < (1u << sub_bits)) return list;
-  const unsigned shift = (list >> sub_bits) - 1;
-  return (pages & ((1u << shift) - 1)) == 0 ? list : list + 1;
-}
+constexpr size_t kEntryBytes[3] = {1, sizeof(uint32_t), sizeof(Span)};
 
 }  // namespace
 
@@ -39,163 +23,174 @@ unsigned list_at_least(uint32_t pages, unsigned sub_bits) noexcept {
 
 bool PageHeap::reserve() noexcept {
   if (base_) return true;
+  constexpr size_t kHugeBytes = size_t{kHugePages} << kPageShift;
   // 64 GiB, or what a machine with a limit on address space grants.
   for (size_t bytes = size_t{64} << 30; bytes >= (size_t{64} << 20); bytes /= 2) {
     const size_t pages = bytes >> kPageShift;
-    Result<void*> data = os::map_reserve(bytes + kPageBytes);
+    Result<void*> data = os::map_reserve(bytes + kHugeBytes);
     if (!data) continue;
     Result<void*> classes = os::map_reserve(pages);
-    Result<void*> firsts = os::map_reserve(pages * sizeof(uint32_t));
-    Result<void*> spans = os::map_reserve(pages * sizeof(Span));
-    if (!classes || !firsts || !spans) {
-      (void)os::unmap(*data, bytes + kPageBytes);
+    Result<void*> numbers = os::map_reserve(pages * sizeof(uint32_t));
+    Result<void*> records = os::map_reserve(pages * sizeof(Span));
+    if (!classes || !numbers || !records) {
+      (void)os::unmap(*data, bytes + kHugeBytes);
       if (classes) (void)os::unmap(*classes, pages);
-      if (firsts) (void)os::unmap(*firsts, pages * sizeof(uint32_t));
-      if (spans) (void)os::unmap(*spans, pages * sizeof(Span));
+      if (numbers) (void)os::unmap(*numbers, pages * sizeof(uint32_t));
+      if (records) (void)os::unmap(*records, pages * sizeof(Span));
       continue;
     }
-    const uintptr_t at = (reinterpret_cast<uintptr_t>(*data) + kPageBytes - 1) & ~(kPageBytes - 1);
+    const uintptr_t at = (reinterpret_cast<uintptr_t>(*data) + kHugeBytes - 1) & ~(kHugeBytes - 1);
     base_ = reinterpret_cast<char*>(at);
     page_class_ = static_cast<uint8_t*>(*classes);
-    first_page_ = static_cast<uint32_t*>(*firsts);
-    spans_ = static_cast<Span*>(*spans);
+    span_at_ = static_cast<uint32_t*>(*numbers);
+    records_ = static_cast<Span*>(*records);
     total_pages_ = static_cast<uint32_t>(pages);
-    bytes_.store(bytes,
-                 std::memory_order_release);  // publishes base_ and the tables; partner: owns, class_of
+    reserved_.store(bytes, std::memory_order_relaxed);  // a statistic
     return true;
   }
   return false;
 }
 
+/** Makes the first `entries` of a table accessible. */
+bool PageHeap::commit_table(unsigned table, uint64_t entries) noexcept {
+  uint64_t wanted = (entries * kEntryBytes[table] + kMetadataStep - 1) & ~(kMetadataStep - 1);
+  const uint64_t whole = uint64_t{total_pages_} * kEntryBytes[table];
+  if (wanted > whole) wanted = whole;
+  uint64_t& committed = committed_[table];
+  if (wanted <= committed) return true;
+  void* const tables[3] = {page_class_, span_at_, records_};
+  if (!os::map_commit(static_cast<char*>(tables[table]) + committed, wanted - committed)) return false;
+  committed = wanted;
+  return true;
+}
+
+Span* PageHeap::new_record() noexcept {
+  Span* span = spare_;
+  if (span) {
+    spare_ = span->next;
+  } else {
+    // There is a record for every page, so this ends with memory only.
+    if (!commit_table(2, uint64_t{record_count_} + 1)) return nullptr;
+    span = &records_[record_count_++];
+  }
+  span->state = Span::State::none;
+  span->aging = Span::Aging::no;
+  return span;
+}
+
+void PageHeap::drop_record(Span* span) noexcept {
+  span->state = Span::State::none;
+  span->next = spare_;
+  spare_ = span;
+}
+
 bool PageHeap::grow(uint32_t pages) noexcept {
   if (!reserve()) return false;
-  // In large steps, so that it is rare; but what is asked for must fit even when the step does not.
-  uint32_t step = static_cast<uint32_t>(kGrowBytes >> kPageShift);
-  if (step < pages) step = pages;
-  if (step > total_pages_ - grown_pages_) step = total_pages_ - grown_pages_;
-  if (step < pages) return false;
+  // In large steps, so that it is rare, and whole huge pages; but what is asked for must fit even when the
+  // step does not.
+  const uint32_t left = total_pages_ - grown_pages_;
+  if (pages > left) return false;
+  uint32_t step = pages <= kGrowPages ? kGrowPages : (pages + kHugePages - 1) / kHugePages * kHugePages;
+  if (step > left) step = left;
   const uint64_t end = uint64_t{grown_pages_} + step;
-  void* const tables[3] = {page_class_, first_page_, spans_};
-  constexpr size_t kEntryBytes[3] = {1, sizeof(uint32_t), sizeof(Span)};
-  for (int i = 0; i < 3; i++) {
-    uint64_t wanted = (end * kEntryBytes[i] + kMetadataStep - 1) & ~(kMetadataStep - 1);
-    const uint64_t whole = uint64_t{total_pages_} * kEntryBytes[i];
-    if (wanted > whole) wanted = whole;
-    if (wanted <= committed_[i]) continue;
-    if (!os::map_commit(static_cast<char*>(tables[i]) + committed_[i], wanted - committed_[i])) return false;
-    committed_[i] = wanted;
-  }
+  if (!commit_table(0, end) || !commit_table(1, end)) return false;
+  Span* span = new_record();
+  if (!span) return false;
   char* const at = base_ + (size_t{grown_pages_} << kPageShift);
   const size_t bytes = size_t{step} << kPageShift;
-  if (!os::map_commit(at, bytes)) return false;
+  if (!os::map_commit(at, bytes)) {
+    drop_record(span);
+    return false;
+  }
   poison(at, bytes);
   register_root_region(at, bytes);
   std::memset(page_class_ + grown_pages_, kReleased, step);
-  Span* span = &spans_[grown_pages_];
+  span->first_page = grown_pages_;
   span->pages = step;
   span->resident = 0;
   grown_pages_ += step;
+  // release: publishes base_ and the tables; partner: owns, class_of
+  bytes_.store(uint64_t{grown_pages_} << kPageShift, std::memory_order_release);
   insert(span);
   return true;
 }
 
-// ------------------------------------------------------------------ lists of free runs
+// ------------------------------------------------------------------ free runs
 
 uint32_t PageHeap::count_resident(const Span* span) const noexcept {
-  const uint8_t* at = page_class_ + (span - spans_);
+  const uint8_t* at = page_class_ + span->first_page;
   uint32_t count = 0;
   for (uint32_t i = 0; i < span->pages; i++) count += at[i] != kReleased;
   return count;
 }
 
-void PageHeap::insert(Span* span) noexcept {
-  uint32_t page = static_cast<uint32_t>(span - spans_);
-  // Join with the free neighbours. A free run is marked at both ends.
-  if (page > 0) {
-    Span* before = &spans_[first_page_[page - 1]];
-    if (before->state == Span::State::free && before + before->pages == span) {
-      remove(before);
-      before->pages += span->pages;
-      before->resident += span->resident;
-      span->state = Span::State::none;
-      span = before;
-      page = static_cast<uint32_t>(span - spans_);
-    }
-  }
-  if (page + span->pages < grown_pages_) {
-    Span* after = span + span->pages;
-    if (after->state == Span::State::free) {
-      remove(after);
-      span->pages += after->pages;
-      span->resident += after->resident;
-      after->state = Span::State::none;
-    }
-  }
+/** Puts a run that is free into its lists; it takes the age of `heir`, which is in a list by age, if not
+ * null. */
+void PageHeap::list(Span* span, Span* heir) noexcept {
   span->state = Span::State::free;
-  first_page_[page] = page;
-  first_page_[page + span->pages - 1] = page;
-
+  const auto number = static_cast<uint32_t>(span - records_);
+  span_at_[span->first_page] = number;
+  span_at_[span->first_page + span->pages - 1] = number;
   const bool has_memory = span->resident != 0;
-  Runs& runs = has_memory ? dirty_ : released_;
-  const unsigned list = list_of(span->pages, kSubBits);
-  span->prev = nullptr;
-  span->next = runs.heads[list];
-  if (span->next) span->next->prev = span;
-  runs.heads[list] = span;
-  runs.second[list >> kSubBits] |= 1u << (list & ((1u << kSubBits) - 1));
-  runs.first |= 1u << (list >> kSubBits);
-  span->aging = has_memory;
+  (has_memory ? dirty_ : released_).insert(span);
   if (has_memory) {
-    span->freed_ns = now_ns_;
-    span->newer = nullptr;
-    span->older = newest_;
-    (newest_ ? newest_->newer : oldest_) = span;
-    newest_ = span;
+    const uint32_t aligned = (span->first_page + kHugePages - 1) / kHugePages * kHugePages;
+    const bool huge = aligned + kHugePages <= span->first_page + span->pages;
+    if (heir && (heir->aging == Span::Aging::huge) == huge) {
+      if (heir != span) ages_of(heir).replace(heir, span);
+    } else {
+      const uint64_t freed_ns = heir ? heir->freed_ns : decay.now();
+      if (heir) ages_of(heir).remove(heir);
+      (huge ? huge_ : parts_).push(span, freed_ns);
+    }
+  } else if (heir) {
+    ages_of(heir).remove(heir);
   }
 }
 
-void PageHeap::unage(Span* span) noexcept {
-  (span->older ? span->older->newer : oldest_) = span->newer;
-  (span->newer ? span->newer->older : newest_) = span->older;
-  span->aging = false;
+/**
+ * Joins a run with its free neighbours (a free run is marked at both ends) and lists it. The whole takes the
+ * age of that neighbour which is larger than the rest, so that a run which grows page by page does not stay
+ * young.
+ */
+void PageHeap::insert(Span* span) noexcept {
+  uint32_t rest = span->resident;
+  Span* heir = nullptr;
+  const auto join = [&](Span* other) noexcept {
+    (other->resident ? dirty_ : released_).remove(other);
+    if (other->aging != Span::Aging::no) {
+      if (other->resident >= rest) {
+        if (heir) ages_of(heir).remove(heir);
+        heir = other;
+      } else {
+        ages_of(other).remove(other);
+      }
+    }
+    rest += other->resident;
+  };
+  Span* before = span->first_page > 0 ? &records_[span_at_[span->first_page - 1]] : nullptr;
+  if (before && before->state != Span::State::free) before = nullptr;
+  const uint32_t behind = span->first_page + span->pages;
+  Span* after = behind < grown_pages_ ? &records_[span_at_[behind]] : nullptr;
+  if (after && after->state != Span::State::free) after = nullptr;
+  if (before) join(before);
+  if (after) join(after);
+  if (before) {
+    span->first_page = before->first_page;
+    span->pages += before->pages;
+  }
+  if (after) span->pages += after->pages;
+  span->resident = rest;
+  list(span, heir);
+  if (before) drop_record(before);
+  if (after) drop_record(after);
 }
 
-void PageHeap::remove(Span* span) noexcept {
-  Runs& runs = span->aging ? dirty_ : released_;
-  const unsigned list = list_of(span->pages, kSubBits);
-  (span->prev ? span->prev->next : runs.heads[list]) = span->next;
-  if (span->next) span->next->prev = span->prev;
-  if (!runs.heads[list]) {
-    uint32_t& second = runs.second[list >> kSubBits];
-    second &= ~(1u << (list & ((1u << kSubBits) - 1)));
-    if (second == 0) runs.first &= ~(1u << (list >> kSubBits));
-  }
-  if (span->aging) unage(span);
-  span->state = Span::State::none;
-}
-
-Span* PageHeap::find(const Runs& runs, uint32_t pages) const noexcept {
-  const unsigned list = list_at_least(pages, kSubBits);
-  unsigned group = list >> kSubBits;
-  const uint32_t here = runs.second[group] & (~0u << (list & ((1u << kSubBits) - 1)));
-  if (here != 0) return runs.heads[(group << kSubBits) + static_cast<unsigned>(std::countr_zero(here))];
-  const uint32_t above = group == 31 ? 0 : runs.first & (~0u << (group + 1));
-  if (above != 0) {
-    group = static_cast<unsigned>(std::countr_zero(above));
-    return runs.heads[(group << kSubBits) + static_cast<unsigned>(std::countr_zero(runs.second[group]))];
-  }
-  // Nothing is surely large enough. The list that the size itself falls into may still have a run that is:
-  // look at a few.
-  Span* span = runs.heads[list_of(pages, kSubBits)];
-  for (int i = 0; i < 16 && span; i++, span = span->next) {
-    if (span->pages >= pages) return span;
-  }
-  return nullptr;
-}
-
-Span* PageHeap::take(Runs& runs, uint32_t pages) noexcept {
-  Span* span = find(runs, pages);
-  if (span) remove(span);
+/** A run of at least that many pages, out of its lists. Runs that still have memory first: they cost no
+ * fault. */
+Span* PageHeap::take(uint32_t pages) noexcept {
+  Span* span = dirty_.find(pages);
+  if (!span) span = released_.find(pages);
   return span;
 }
 
@@ -205,117 +200,83 @@ bool PageHeap::make_room(uint32_t pages) noexcept {
   const uint64_t limit_pages = limit_.load(std::memory_order_relaxed) >> kPageShift;  // partner: set_limit
   // Bounded: each round gives back at least a page, or ends it.
   while (resident_pages_.load(std::memory_order_relaxed) + pages > limit_pages) {
-    if (!oldest_ || give_back(oldest_, UINT32_MAX) == 0) return false;
+    Span* oldest = huge_.oldest() ? huge_.oldest() : parts_.oldest();
+    if (!oldest || give_back(oldest, UINT32_MAX, false) == 0) return false;
   }
   return true;
 }
 
 Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
   LockGuard guard(mutex_);
-  // Runs that still have memory first: touching them costs no fault.
-  Span* span = take(dirty_, pages);
-  if (!span) span = take(released_, pages);
+  Span* span = take(pages);
   if (!span) {
     if (!grow(pages)) return nullptr;
-    span = take(released_, pages);
-    if (!span) span = take(dirty_, pages);  // the new pages joined a run with memory
+    span = take(pages);
     if (!span) return nullptr;
   }
-  uint32_t resident = span->resident;
+  Span* rest = nullptr;
   if (span->pages > pages) {
-    Span* rest = span + pages;
+    rest = new_record();
+    if (!rest) return nullptr;
+  }
+  const bool aging = span->aging != Span::Aging::no;
+  AgeList& ages = ages_of(span);
+  uint32_t resident = span->resident;
+  (resident != 0 ? dirty_ : released_).remove(span);
+  if (rest) {
+    rest->first_page = span->first_page + pages;
     rest->pages = span->pages - pages;
+    const bool mixed = resident != 0 && resident != span->pages;
     span->pages = pages;
-    if (resident != 0 && resident != pages + rest->pages) resident = count_resident(span);
+    if (mixed) resident = count_resident(span);
     if (resident > pages) resident = pages;
     rest->resident = span->resident - resident;
-    rest->state = Span::State::none;
-    const uint64_t freed_ns = span->freed_ns;
-    insert(rest);
-    if (rest->aging) rest->freed_ns = freed_ns;
+    if (aging) ages.replace(span, rest);  // so that its age stays
+    list(rest, aging ? rest : nullptr);
+  } else if (aging) {
+    ages.remove(span);
   }
+  span->state = Span::State::none;
   span->resident = resident;
   if (!make_room(pages - resident)) {
     insert(span);
     trace(TraceKind::memory_limit, pages);
     return nullptr;
   }
-  const auto page = static_cast<uint32_t>(span - spans_);
+  const uint32_t page = span->first_page;
+  const auto number = static_cast<uint32_t>(span - records_);
   std::memset(page_class_ + page, 0, pages);
-  first_page_[page] = page;
-  first_page_[page + pages - 1] = page;
-  resident_pages_.fetch_add(pages - resident,
-                            std::memory_order_relaxed);  // a statistic; written under mutex_
+  span_at_[page] = number;
+  span_at_[page + pages - 1] = number;
+  // a statistic; what raises it holds mutex_
+  resident_pages_.fetch_add(pages - resident, std::memory_order_relaxed);
+  decay.took_again(pages - resident);
+  span->resident = pages;
   span->state = state;
   span->bucket = -1;
   return span;
 }
 
 void PageHeap::set_class(Span* span, uint8_t size_class) noexcept {
-  // Only the holder of the span writes its pages' records: no lock. But the neighbours look for the first of
+  // Only the holder of the span writes its pages' records: no lock. But the neighbours look for the record of
   // a run from its ends, which allocate() has written.
-  const auto page = static_cast<uint32_t>(span - spans_);
+  const uint32_t page = span->first_page;
   std::memset(page_class_ + page, size_class, span->pages);
-  for (uint32_t i = 1; i + 1 < span->pages; i++) first_page_[page + i] = page;
+  const auto number = static_cast<uint32_t>(span - records_);
+  for (uint32_t i = 1; i + 1 < span->pages; i++) span_at_[page + i] = number;
 }
 
 void PageHeap::free(Span* span) noexcept {
   LockGuard guard(mutex_);
-  std::memset(page_class_ + (span - spans_), 0, span->pages);
-  span->resident = span->pages;
-  insert(span);
-}
-
-Span* PageHeap::span_of(const void* p) const noexcept {
-  if (!owns(p)) return nullptr;
-  const size_t page = offset_of(p) >> kPageShift;
-  return &spans_[first_page_[page]];
-}
-
-// ------------------------------------------------------------------ giving back
-
-uint32_t PageHeap::give_back(Span* span, uint32_t max_pages) noexcept {
-  const auto page = static_cast<uint32_t>(span - spans_);
-  uint32_t done = 0;
-  uint32_t i = 0;
-  while (i < span->pages && done < max_pages) {
-    if (page_class_[page + i] == kReleased) {
-      i++;
-      continue;
+  uint8_t* const classes = page_class_ + span->first_page;
+  if (span->resident == span->pages) {
+    std::memset(classes, 0, span->pages);
+  } else {
+    for (uint32_t i = 0; i < span->pages; i++) {
+      if (classes[i] != kReleased) classes[i] = 0;
     }
-    uint32_t end = i + 1;
-    while (end < span->pages && end - i < max_pages - done && page_class_[page + end] != kReleased) end++;
-    if (!os::map_decommit(base_ + (size_t{page + i} << kPageShift), size_t{end - i} << kPageShift)) break;
-    std::memset(page_class_ + page + i, kReleased, end - i);
-    done += end - i;
-    i = end;
   }
-  resident_pages_.fetch_sub(done, std::memory_order_relaxed);  // a statistic; written under mutex_
-  given_back_.fetch_add(uint64_t{done} << kPageShift, std::memory_order_relaxed);
-  span->resident -= done;
-  if (done > 0 && span->resident == 0) {
-    remove(span);
-    insert(span);  // now among the runs without memory; a run given back in part keeps its place by age
-  }
-  return done;
-}
-
-size_t PageHeap::scavenge(uint64_t now_ns, size_t max_bytes, bool at_once) noexcept {
-  constexpr auto kStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
-  size_t done_bytes = 0;
-  for (;;) {
-    const size_t left = (max_bytes - done_bytes) >> kPageShift;
-    if (left == 0) break;
-    LockGuard guard(mutex_);
-    if (now_ns > now_ns_) now_ns_ = now_ns;
-    Span* span = oldest_;
-    if (!span || (!at_once && now_ns_ - span->freed_ns < kDecayNs)) break;
-    const uint32_t done = give_back(span, left < kStepPages ? static_cast<uint32_t>(left) : kStepPages);
-    if (done == 0) break;  // the system refused
-    done_bytes += size_t{done} << kPageShift;
-  }
-  if (done_bytes > 0) trace(TraceKind::memory_scavenge, done_bytes);
-  return done_bytes;
+  insert(span);
 }
 
 void PageHeap::set_limit(size_t bytes) noexcept {

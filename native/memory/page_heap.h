@@ -1,11 +1,14 @@
 // Pages: runs of kPageBytes in one reservation of address space, handed out as spans and taken back.
 //
-// Every page has three side records, found by its number: a byte (its class, which is all that free() needs),
-// the number of its span's first page, and a Span. They live in reservations of their own and are committed
-// along with the pages, so metadata is never interleaved with data that users overrun, and a lookup is one
-// indexed load. Free runs are coalesced at once and kept in lists by size (two levels, as TLSF: Masmano et
-// al., 2004), so that taking, splitting and giving back are O(1). A free run goes back to the system after a
-// while (heap.h).
+// Every page has two side records, found by its number: a byte, which is all that free() reads (the class of
+// its blocks, or that it holds no memory), and the number of its span's record. They live in reservations of
+// their own and are committed along with the pages. Free runs are coalesced at once and kept in lists by
+// size, so that taking, splitting and giving back are O(1).
+//
+// A page goes back to the system after a while (decay.h) wherever it is free: in a free run, or inside a span
+// whose blocks on it are all free (central.h). Address space grows in whole huge pages (2 MiB); a huge page
+// that is free as a whole goes back after half the wait, a part of one after all of it: breaking a huge page
+// is what costs those who stay on it.
 #pragma once
 
 #include <atomic>
@@ -13,31 +16,12 @@
 #include <cstdint>
 
 #include "base/lock.h"
+#include "memory/decay.h"
 #include "memory/heap.h"
 #include "memory/size_classes.h"
+#include "memory/span.h"
 
 namespace tailrace::memory {
-
-/** A run of pages, at the record of its first page. Its fields belong to whoever holds it, as `state` says.
- */
-struct Span {
-  enum class State : uint8_t { none, free, small, large };
-
-  Span* next;  // free: list of its size; small: the central list's bucket
-  Span* prev;
-  Span* older;  // free with pages to give back: by age
-  Span* newer;
-  uint64_t freed_ns;     // free: when, by the time scavenge() was last told
-  uint32_t pages;        // length of the run
-  uint32_t resident;     // free: pages of it that hold memory
-  uint32_t magic;        // small: 2^32 / size rounded up, to find a block's index
-  uint16_t free_blocks;  // small: bits set in free_bits
-  uint8_t size_class;
-  State state;
-  bool aging;                           // free: stands in the list by age
-  int8_t bucket;                        // small: central list it stands in, -1 for none
-  uint64_t free_bits[kMaxBlocks / 64];  // small: blocks that are neither in use nor in a cache
-};
 
 class PageHeap {
  public:
@@ -54,18 +38,28 @@ class PageHeap {
   /** Marks all pages of a span as blocks of a class. */
   void set_class(Span* span, uint8_t size_class) noexcept;
 
-  size_t scavenge(uint64_t now_ns, size_t max_bytes, bool at_once) noexcept;
+  // Pages inside a small span. Whoever holds the lock of its central list.
+  bool has_memory(const Span* span, uint32_t page) const noexcept {
+    return page_class_[span->first_page + page] != kReleased;
+  }
+  /** Gives back up to `count` pages, all of which hold memory and no block in use. Returns how many. */
+  uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count) noexcept;
+  /** Makes `count` pages ready for blocks again. False when the limit refuses. */
+  bool take_again(Span* span, uint32_t page, uint32_t count) noexcept;
+
+  /** Free runs: at most `max_bytes` of those that have waited long enough, or of all. Returns bytes. */
+  size_t scavenge(size_t max_bytes, bool at_once) noexcept;
   void set_limit(size_t bytes) noexcept;
   size_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }  // partner: set_limit
 
   // Lookups: any thread, no lock. Valid for addresses inside blocks that are alive.
   bool owns(const void* p) const noexcept {
-    const uint64_t bytes = bytes_.load(std::memory_order_acquire);  // before base_; partner: reserve()
+    const uint64_t bytes = bytes_.load(std::memory_order_acquire);  // before base_; partner: grow()
     return offset_of(p) < bytes;
   }
   /** 0 for large, free and foreign. */
   unsigned class_of(const void* p) const noexcept {
-    const uint64_t bytes = bytes_.load(std::memory_order_acquire);  // before base_; partner: reserve()
+    const uint64_t bytes = bytes_.load(std::memory_order_acquire);  // before base_; partner: grow()
     const size_t offset = offset_of(p);
     if (offset >= bytes) [[unlikely]]
       return 0;
@@ -74,14 +68,17 @@ class PageHeap {
     const uint8_t value = page_class_[offset >> kPageShift];
     return value < kClasses ? value : 0;
   }
-  /** The span a block lies in; null for an address that no span of ours holds. */
-  Span* span_of(const void* p) const noexcept;
+  /** The span a block lies in; null for an address that is not ours. */
+  Span* span_of(const void* p) const noexcept {
+    if (!owns(p)) return nullptr;
+    return &records_[span_at_[offset_of(p) >> kPageShift]];
+  }
   char* address_of(const Span* span) const noexcept {
-    return base_ + (static_cast<size_t>(span - spans_) << kPageShift);
+    return base_ + (static_cast<size_t>(span->first_page) << kPageShift);
   }
 
   uint64_t reserved_bytes() const noexcept {
-    return bytes_.load(std::memory_order_relaxed);
+    return reserved_.load(std::memory_order_relaxed);
   }  // partner: reserve()
   uint64_t resident_pages() const noexcept {
     return resident_pages_.load(std::memory_order_relaxed);
@@ -90,50 +87,52 @@ class PageHeap {
     return given_back_.load(std::memory_order_relaxed);
   }  // statistic
 
- private:
-  static constexpr unsigned kSubBits = 3;
-  static constexpr unsigned kLists = 32 << kSubBits;
-  static constexpr uint8_t kReleased = 255;  // page class of a free page without memory
-  static constexpr size_t kGrowBytes = 4u << 20;
+  /** Told the time by scavenge() of heap.h. */
+  Decay decay;
 
-  /** Free runs by size, two levels. */
-  struct Runs {
-    uint32_t first = 0;  // bit i: second[i] is not 0
-    uint32_t second[32] = {};
-    Span* heads[kLists] = {};
-  };
+ private:
+  static constexpr uint8_t kReleased = 255;  // page class of a page without memory
+  static constexpr uint32_t kHugePages = (2u << 20) >> kPageShift;
+  static constexpr uint32_t kGrowPages = 2 * kHugePages;
 
   size_t offset_of(const void* p) const noexcept {
     return reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(base_);
   }
   bool reserve() noexcept;
+  bool commit_table(unsigned table, uint64_t entries) noexcept;
   bool grow(uint32_t pages) noexcept;
   bool make_room(uint32_t pages) noexcept;
-  Span* take(Runs& runs, uint32_t pages) noexcept;
-  Span* find(const Runs& runs, uint32_t pages) const noexcept;
+  Span* new_record() noexcept;
+  void drop_record(Span* span) noexcept;
+  Span* take(uint32_t pages) noexcept;
   void insert(Span* span) noexcept;
-  void remove(Span* span) noexcept;
+  void list(Span* span, Span* heir) noexcept;
+  AgeList& ages_of(const Span* span) noexcept { return span->aging == Span::Aging::huge ? huge_ : parts_; }
   uint32_t count_resident(const Span* span) const noexcept;
-  uint32_t give_back(Span* span, uint32_t max_pages) noexcept;
-  void unage(Span* span) noexcept;
+  static bool whole(uint32_t& from, uint32_t& to) noexcept;
+  bool decommit(uint32_t page, uint32_t count) noexcept;
+  uint32_t give_back(Span* span, uint32_t max_pages, bool whole_huge_only) noexcept;
 
   Mutex mutex_{LockRank::memory_pages};
   char* base_ = nullptr;
   uint8_t* page_class_ = nullptr;
-  uint32_t* first_page_ = nullptr;
-  Span* spans_ = nullptr;
-  std::atomic<uint64_t> bytes_{0};  // reserved; 0 until the first use
+  uint32_t* span_at_ =
+      nullptr;  // record by page: of the first and last page of any run, of all pages of a small span
+  Span* records_ = nullptr;
+  std::atomic<uint64_t> bytes_{0};     // of address space that were made accessible; 0 until the first use
+  std::atomic<uint64_t> reserved_{0};  // of address space
   std::atomic<uint64_t> limit_{UINT64_MAX};
   std::atomic<uint64_t> resident_pages_{0};
   std::atomic<uint64_t> given_back_{0};
   uint32_t total_pages_ = 0;
-  uint64_t committed_[3] = {};  // bytes of page_class_, first_page_ and spans_ made accessible
-  uint32_t grown_pages_ = 0;    // committed so far; they are given back but never shrunk
-  uint64_t now_ns_ = 0;
-  Runs dirty_;     // runs with at least one page that has memory
-  Runs released_;  // runs without
-  Span* oldest_ = nullptr;
-  Span* newest_ = nullptr;
+  uint64_t committed_[3] = {};         // bytes of page_class_, span_at_ and records_ made accessible
+  uint32_t grown_pages_ = 0;           // bytes_ in pages; they are given back but never shrunk
+  uint32_t record_count_ = 0;          // records ever used
+  Span* spare_ = nullptr;              // records that are not in use
+  FreeRuns dirty_;                     // runs with at least one page that has memory
+  FreeRuns released_;                  // runs without: resident is 0
+  AgeList huge_{Span::Aging::huge};    // dirty runs with a whole huge page in them
+  AgeList parts_{Span::Aging::parts};  // the others
 };
 
 /** The one heap. Constant-initialised, never destroyed. */

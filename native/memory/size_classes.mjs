@@ -3,13 +3,15 @@
 // Greedy, from the smallest size up: the next class is the largest size for which the smallest request that
 // would land in it still wastes at most 12.5 % of a span, tail of the span included. Sizes are multiples of 16
 // (the alignment we promise), so a request is first rounded up to 16; that rounding is not counted, no
-// allocator with this alignment can avoid it. A span has at most 512 blocks (its bitmap is eight words) and,
-// where that keeps it small, at least 16: short spans become empty, and are given back, sooner.
+// allocator with this alignment can avoid it. A span has at most 512 blocks (its bitmap is eight words) and at
+// least 16, or four pages, as far as that keeps it small. Longer spans would cost fewer records, shorter ones
+// become empty sooner; free pages inside a span are given back anyway, so this is no fine balance.
 
-const PAGE = 8192;
+const PAGE = 4096; // the system's, so that what is free of a span can be given back page by page
 const ALIGN = 16;
 const MAX_SMALL = 32768;
-const MAX_PAGES = 16;
+const MAX_PAGES = 32;
+const LEAST_PAGES = 4;
 const MAX_BLOCKS = 512;
 const WANTED_BLOCKS = 16;
 const WASTE = 0.125;
@@ -17,14 +19,14 @@ const WASTE = 0.125;
 /** The span for blocks of `size`: fewest pages that hold the waste of `least` and enough blocks. */
 function spanFor(size, least) {
   let best;
-  const most = Math.min(MAX_PAGES, Math.max(4, Math.ceil((WANTED_BLOCKS * size) / PAGE)));
+  const most = Math.min(MAX_PAGES, Math.max(8, Math.ceil((WANTED_BLOCKS * size) / PAGE)));
   for (let pages = 1; pages <= most; pages++) {
     const blocks = Math.min(Math.floor((pages * PAGE) / size), MAX_BLOCKS);
     if (blocks === 0) continue;
     const waste = 1 - (blocks * least) / (pages * PAGE);
     if (waste > WASTE) continue;
     best = { size, pages, blocks, waste, tail: pages * PAGE - blocks * size };
-    if (blocks >= WANTED_BLOCKS) break;
+    if (blocks >= WANTED_BLOCKS && pages >= LEAST_PAGES) break;
   }
   return best;
 }
@@ -64,7 +66,7 @@ out.push(`#pragma once
 
 namespace tailrace::memory {
 
-inline constexpr size_t kPageBytes = ${PAGE};     // the unit of spans
+inline constexpr size_t kPageBytes = ${PAGE};     // the unit of spans and of giving back
 inline constexpr unsigned kPageShift = ${Math.log2(PAGE)};
 inline constexpr size_t kMaxSmallBytes = ${MAX_SMALL};  // larger requests get a span of their own
 inline constexpr unsigned kMaxBlocks = ${MAX_BLOCKS};
