@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/os.h"
 #include "base/trace.h"
 #include "memory/central.h"
 #include "memory/heap_internal.h"
@@ -107,9 +108,19 @@ bool Cache::reclaim() noexcept {
   return purge() > 0;
 }
 
+/** Once every many batches: where no sysmon gives pages back, whoever moves batches does, a little. */
+void Cache::tick() noexcept {
+  if (++batches_ % kBatchesATick != 0) return;
+  const uint64_t now_ns = os::monotonic_ns();
+  const uint64_t told_ns = page_heap.decay.now();
+  if (now_ns > told_ns && now_ns - told_ns >= kScavengePeriodNs)
+    (void)scavenge(now_ns, 4 * kScavengeStepBytes);
+}
+
 void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {
   Bin& bin = bins_[size_class];
   busy_ |= uint64_t{1} << size_class;
+  tick();
   // Demand that empties the array again and again is met with larger ones.
   grow(bin, size_class);
   uint32_t wanted = kSizeClasses[size_class].batch;
@@ -135,6 +146,7 @@ void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {
 void Cache::free_slow(unsigned size_class, void* p) noexcept {
   Bin& bin = bins_[size_class];
   busy_ |= uint64_t{1} << size_class;
+  tick();
   if (!grow(bin, size_class)) {
     if (bin.capacity.load(std::memory_order_relaxed) == 0) {  // no memory even for an array
       central_lists[size_class].give(size_class, &p, 1);

@@ -73,6 +73,14 @@ class Cache {
   /** Gives back half of what each class keeps that was not short since the last call: for idle moments. */
   void decay() noexcept;
 
+  /** The same, for an owner that has nothing to do just now: as often as it likes, works every kAgeNs. */
+  void age(uint64_t now_ns) noexcept {
+    if (now_ns - aged_ns_ < kAgeNs) [[likely]]
+      return;
+    aged_ns_ = now_ns;
+    decay();
+  }
+
   /** Free bytes kept here; any thread, a hint. */
   size_t cached_bytes() const noexcept;
 
@@ -85,6 +93,10 @@ class Cache {
     std::atomic<uint32_t> capacity{0};  // written by the owner, read by stats()
   };
 
+  static constexpr uint64_t kAgeNs = 100'000'000;
+  static constexpr uint32_t kBatchesATick = 64;
+
+  void tick() noexcept;
   void* allocate_slow(unsigned size_class, size_t bytes) noexcept;
   void* allocate_large(size_t bytes) noexcept;
   void free_slow(unsigned size_class, void* p) noexcept;
@@ -96,6 +108,8 @@ class Cache {
 
   Bin bins_[kClasses];
   uint64_t busy_ = 0;  // bit per class: refilled or overflown since the last decay()
+  uint64_t aged_ns_ = 0;
+  uint32_t batches_ = 0;
   Counter refills_;
   Counter releases_;
   Cache* next_ = nullptr;  // the list of live caches

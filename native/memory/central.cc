@@ -229,6 +229,11 @@ Central::Step Central::give_back(bool at_once) noexcept {
   return step;
 }
 
+bool Central::aging() noexcept {
+  LockGuard guard(mutex_);
+  return waiting_count_ != 0 || ages_.oldest();
+}
+
 Central::Counts Central::counts() noexcept {
   LockGuard guard(mutex_);
   return {spans_, taken_, waiting_count_};

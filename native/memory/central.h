@@ -36,6 +36,8 @@ class Central {
     uint32_t pages = 0;  // given back
   };
   Step give_back(bool at_once) noexcept;
+  /** Whether drain() or give_back() will have something to do later. */
+  bool aging() noexcept;
 
   struct Counts {
     uint64_t spans;

@@ -92,6 +92,14 @@ size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept {
   return done;
 }
 
+bool scavenge_pending() noexcept {
+  if (page_heap.aging()) return true;
+  for (unsigned i = 1; i < kClasses; i++) {
+    if (central_lists[i].aging()) return true;
+  }
+  return false;
+}
+
 size_t purge() noexcept {
   LockGuard guard(scavenge_mutex);
   return give_back(SIZE_MAX, true);

@@ -55,6 +55,11 @@ bool owns(const void* p) noexcept;
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept;
 /** What one call of the system takes at most: 12 µs for memory that was touched page by page. */
 inline constexpr size_t kScavengeStepBytes = 128u << 10;
+/** How often it wants to be called while scavenge_pending(). */
+inline constexpr uint64_t kScavengePeriodNs = 200'000'000;
+
+/** Whether something is free that later calls of scavenge() would give back: else it need not be called. */
+bool scavenge_pending() noexcept;
 
 /** Gives every free page back at once (what caches hold is not free: flush them first). Returns bytes. */
 size_t purge() noexcept;

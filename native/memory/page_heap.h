@@ -49,6 +49,8 @@ class PageHeap {
 
   /** Free runs: at most `max_bytes` of those that have waited long enough, or of all. Returns bytes. */
   size_t scavenge(size_t max_bytes, bool at_once) noexcept;
+  /** Whether free runs wait to be given back. */
+  bool aging() noexcept;
   void set_limit(size_t bytes) noexcept;
   size_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }  // partner: set_limit
 

@@ -83,6 +83,11 @@ uint32_t PageHeap::give_back(Span* span, uint32_t max_pages, bool whole_huge_onl
   return done;
 }
 
+bool PageHeap::aging() noexcept {
+  LockGuard guard(mutex_);
+  return huge_.oldest() || parts_.oldest();
+}
+
 size_t PageHeap::scavenge(size_t max_bytes, bool at_once) noexcept {
   constexpr auto kStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
   size_t done_bytes = 0;

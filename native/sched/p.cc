@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "base/timer_wheel.h"
 #include "base/trace.h"
+#include "memory/cache.h"
 #include "net/poller.h"
 #include "sched/runtime.h"
 #include "sched/scheduler.h"
@@ -140,6 +141,7 @@ TurnResult P::turn(const Budget& budget) noexcept {
     run_gs(budget.pieces, result);
   }
   result.more = full || work_left() || timers_->next_deadline_ns() <= now_ns_;
+  if (!result.more) cache_->age(now_ns_);  // gives back what it had no use for
   return result;
 }
 

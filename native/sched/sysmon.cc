@@ -23,21 +23,17 @@ void Sysmon::main(void* runtime) noexcept {
 
 void Sysmon::run() noexcept {
   uint32_t idle = 0;
-  uint32_t restless = 0;
   while (true) {
     runtime_.rounds_.store(runtime_.rounds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const bool traffic = look();
-    scavenge();
+    const bool more = scavenge();
     if (traffic) {
       idle = 0;
-      restless = kRestlessSleeps;
-    } else if (++idle < kIdleRounds) {
+    } else if (more || ++idle < kIdleRounds) {
       // a nap all the same: traffic comes in bursts
     } else {
-      // What the last traffic left free is old enough to be given back only after a while: a few sleeps are
-      // short.
-      sleep(restless ? kScavengeMs : -1);
-      if (restless) restless--;
+      // What the last traffic left free is old enough to be given back only after a while.
+      sleep(memory::scavenge_pending() ? kScavengeMs : -1);
       idle = kIdleRounds;
       continue;
     }
@@ -46,11 +42,12 @@ void Sysmon::run() noexcept {
   }
 }
 
-void Sysmon::scavenge() noexcept {
+bool Sysmon::scavenge() noexcept {
   const uint64_t now = os::monotonic_ns();
-  if (now - scavenged_ns_ < static_cast<uint64_t>(kScavengeMs) * 500'000) return;  // half of it
-  scavenged_ns_ = now;
-  (void)memory::scavenge(now, kScavengeBytes);
+  if (now - scavenged_ns_ < static_cast<uint64_t>(kScavengeMs) * 1'000'000) return false;
+  const bool more = memory::scavenge(now, kScavengeBytes) >= kScavengeBytes;
+  if (!more) scavenged_ns_ = now;
+  return more;
 }
 
 bool Sysmon::look() noexcept {

@@ -23,11 +23,10 @@ class Sysmon {
   static constexpr uint64_t kRetakeNs = 4'000'000;
   /** Rounds without traffic before it goes to sleep. */
   static constexpr uint32_t kIdleRounds = 3;
-  /** A sleep after traffic, of which there are a few so that free pages can be given back; then they have no
-   * end. */
-  static constexpr int kScavengeMs = 400;
-  static constexpr uint32_t kRestlessSleeps = 4;
-  static constexpr size_t kScavengeBytes = 16u << 20;
+  /** Sleeps end this soon while there are free pages that will have to be given back. */
+  static constexpr int kScavengeMs = 100;
+  /** What one round gives back at most: a millisecond or two. */
+  static constexpr size_t kScavengeBytes = 4u << 20;
 
  private:
   explicit Sysmon(Runtime& runtime) noexcept : runtime_(runtime) {}
@@ -36,8 +35,8 @@ class Sysmon {
   bool look() noexcept;
   /** Sleeps until a watched P has something ready, or poke_sysmon(). */
   void sleep(int timeout_ms) noexcept;
-  /** Gives free pages back now and then. */
-  void scavenge() noexcept;
+  /** Gives free pages back now and then. True when there is more to be given back now. */
+  bool scavenge() noexcept;
 
   Runtime& runtime_;
   uint64_t scavenged_ns_ = 0;
