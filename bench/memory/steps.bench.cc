@@ -19,10 +19,12 @@ memory::Cache cache;
 
 void arena() {
   static memory::Arena request(cache);
-  for (int i = 0; i < kMany; i++) {
-    void* p = request.allocate(64);
-    asm volatile("" : : "r"(p) : "memory");
-    if (i % 100 == 99) request.reset();
+  for (int i = 0; i < kMany / 100; i++) {
+    for (int j = 0; j < 100; j++) {
+      void* p = request.allocate(64);
+      asm volatile("" : : "r"(p) : "memory");
+    }
+    request.reset();
   }
 }
 
@@ -46,11 +48,11 @@ void malloc_request() {
   }
 }
 
-void show_steps(const char* name, uint64_t now) {
+void show_steps(const char* name, uint64_t now, size_t step_bytes) {
   std::vector<double> us;
   for (;;) {
     const double start = bench::now_ns();
-    const size_t bytes = memory::scavenge(now, 1);  // one step a call
+    const size_t bytes = memory::scavenge(now, step_bytes);  // one step a call
     us.push_back((bench::now_ns() - start) / 1e3);
     if (bytes == 0 && us.size() > 10) break;
   }
@@ -60,6 +62,7 @@ void show_steps(const char* name, uint64_t now) {
 }
 
 uint64_t wait(uint64_t now) {
+  now = std::max(now, os::monotonic_ns());
   for (int i = 0; i < 8; i++) (void)memory::scavenge(now += 100'000'000, 0);
   return now;
 }
@@ -91,7 +94,7 @@ int main() {
     }
     cache.flush();
     now = wait(now);
-    show_steps("giving back pages inside spans", now);
+    show_steps("giving back pages inside spans", now, 1);
     for (void* p : kept) cache.free(p);
     cache.flush();
     (void)memory::purge();
@@ -100,6 +103,6 @@ int main() {
     std::memset(large, 1, 64u << 20);
     cache.free(large);
     now = wait(now);
-    show_steps("giving back free runs", now);
+    show_steps("giving back free runs", now, memory::kScavengeStepBytes);
   }
 }

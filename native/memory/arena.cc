@@ -28,7 +28,7 @@ void* Arena::allocate_slow(size_t bytes, size_t align) noexcept {
   block->next = chunks_;
   chunks_ = block;
   const uintptr_t at = (base + sizeof(Block) + align - 1) & ~(uintptr_t{align} - 1);
-  at_ = at + bytes;
+  at_ = at + ((bytes + 7) & ~size_t{7});
   end_ = base + whole;
   poison(block + 1, whole - sizeof(Block));
   unpoison(reinterpret_cast<void*>(at), bytes);
@@ -48,17 +48,25 @@ void Arena::reset() noexcept {
   free_all(escaped_);
   escaped_ = nullptr;
   if (!chunks_) return;
-  // The last of the list is the first, smallest chunk: the one that most requests fit in.
+  // Newest first, and that is the largest.
+  const size_t used = at_ - reinterpret_cast<uintptr_t>(chunks_);
+  const bool little = !chunks_->next && chunks_->bytes > kFirstChunkBytes && used < chunks_->bytes / 4;
+  small_ = little ? small_ + 1 : 0;
   Block* keep = chunks_;
-  Block* larger = nullptr;
-  while (keep->next) {
+  while (keep && (keep->bytes > kMaxKeptBytes || small_ >= kManySmall)) {
     Block* next = keep->next;
-    keep->next = larger;
-    larger = keep;
+    keep->next = nullptr;
+    free_all(keep);
     keep = next;
   }
-  free_all(larger);
   chunks_ = keep;
+  if (!keep) {
+    at_ = end_ = 0;
+    small_ = 0;
+    return;
+  }
+  free_all(keep->next);
+  keep->next = nullptr;
   at_ = reinterpret_cast<uintptr_t>(keep + 1);
   end_ = reinterpret_cast<uintptr_t>(keep) + keep->bytes;
   poison(keep + 1, keep->bytes - sizeof(Block));

@@ -42,7 +42,7 @@ TEST_CASE("every alignment, every size, no overlap, all back at the end") {
         }
       }
       arena.reset();
-      REQUIRE(arena.held_bytes() <= Arena::kFirstChunkBytes);
+      REQUIRE(arena.held_bytes() <= Arena::kMaxKeptBytes);
     }
     arena.release();
     CHECK(arena.held_bytes() == 0);
@@ -60,6 +60,35 @@ TEST_CASE("a small request costs one chunk, and the next one none") {
   CHECK(arena.held_bytes() == Arena::kFirstChunkBytes);
   arena.reset();
   CHECK(arena.allocate(100) == first);
+}
+
+TEST_CASE("requests of one size take one chunk each; the arena shrinks when they become small") {
+  Cache cache;
+  Arena arena(cache);
+  const auto request = [&](int pieces) {
+    for (int i = 0; i < pieces; i++) REQUIRE(arena.allocate(64) != nullptr);
+    const size_t held = arena.held_bytes();
+    arena.reset();
+    return held;
+  };
+  CHECK(request(100) == 2048 + 4096 + 8192);
+  CHECK(arena.held_bytes() == 8192);
+  CHECK(request(100) == 8192);
+  CHECK(request(3) == 8192);
+  CHECK(request(100) == 8192);  // one small one changes nothing
+  for (int i = 0; i < 8; i++) CHECK(request(3) == 8192);
+  CHECK(request(3) == 2048);
+  (void)request(2000);
+  CHECK(arena.held_bytes() <= Arena::kMaxKeptBytes);
+}
+
+TEST_CASE("pieces of 0 bytes are pieces, and none needs a chunk of its own") {
+  Cache cache;
+  Arena arena(cache);
+  void* first = arena.allocate(0);
+  CHECK(first != nullptr);
+  for (int i = 0; i < 100; i++) CHECK(arena.allocate(0) != first);
+  CHECK(arena.held_bytes() == Arena::kFirstChunkBytes);
 }
 
 TEST_CASE("a large piece escapes: it does not make the chunks large") {
