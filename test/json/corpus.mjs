@@ -31,6 +31,7 @@ const texts = [
   '["\\x"]',
   '[tru]',
   '\ufeff[]',
+  `["\\u0400","${'['.repeat(1200)}"]`,
   JSON.stringify(Array.from({ length: 20 }, (_, i) => ({ ...record, id: i }))),
   JSON.stringify(
     Array.from({ length: 20 }, (_, i) => ({ ...record, [`key${i}`]: i })),
