@@ -1,6 +1,7 @@
 // The entry of the addon, a table of contents: one init function a part, each in its own small file.
 #include <napi.h>
 
+#include "binding/census.h"
 #include "binding/env_local.h"
 #include "binding/json.h"
 #include "binding/memory.h"
@@ -14,6 +15,7 @@ EnvLocal& env_local(Napi::Env env) { return *env.GetInstanceData<EnvLocal>(); }
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
+  exports.Set("census", init_census(env));
   exports.Set("json", init_json(env));
   exports.Set("memory", init_memory(env));
   exports.Set("net", init_net(env));

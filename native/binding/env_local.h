@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "binding/census.h"
 #include "memory/cache.h"
 
 namespace tailrace::binding {
@@ -19,6 +20,7 @@ struct DropJsonLocal {
 };
 
 struct EnvLocal {
+  Alive alive{Kind::environment};
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
   memory::Cache cache;                             // first, so that it outlives all that draws from it
   LoopHost* loop_host = nullptr;                   // not owned: it ends by its own cleanup hook, before this

@@ -139,6 +139,7 @@ class Host final : public binding::LoopHost, public sched::LoopHost {
 
   friend class binding::LoopHost;
 
+  Alive alive_{Kind::loop_host};
   uv_async_t async_{};
   uv_poll_t poll_{};
   bool poll_open_ = false;

@@ -204,9 +204,8 @@ void NetHost::enter(uint32_t events) noexcept {
 
 void NetHost::on_teardown() noexcept {
   set_.close_all();
-  // No JS value may be touched any more: references go with the environment.
-  on_events_.SuppressDestruct();
-  buffers_.SuppressDestruct();
+  // The references go with this: Node would leave them (as in ServerHost::on_teardown).
+  if (context_) napi_async_destroy(env_, context_);
   env_local(env_).net_host = nullptr;
   delete this;
 }

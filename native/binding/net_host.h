@@ -10,6 +10,7 @@
 
 #include <napi.h>
 
+#include "binding/census.h"
 #include "binding/loop_host.h"
 #include "server/socket_set.h"
 
@@ -39,6 +40,7 @@ class NetHost final : public LoopHost::Client {
   ~NetHost() = default;
   void enter(uint32_t events) noexcept;
 
+  Alive alive_{Kind::net_host};
   Napi::Env env_;
   LoopHost& loop_;
   server::SocketSet set_;

@@ -201,11 +201,8 @@ void ServerHost::on_teardown() noexcept {
   while (JsGroup* group = groups_) {
     groups_ = group->next;
     give_up(*group);
-    // No JS value may be touched any more: references go with the environment.
-    group->on_calls.SuppressDestruct();
-    group->buffers.SuppressDestruct();
-    if (group->server) group->server->on_event.SuppressDestruct();
-    group->context = nullptr;
+    // No JS may run any more, but what holds its values is ours to free: Node drops the values of an
+    // environment that ends, and leaves the references and contexts themselves to whoever made them.
     discard(*group);
   }
   env_local(env_).server_host = nullptr;

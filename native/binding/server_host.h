@@ -12,6 +12,7 @@
 
 #include <napi.h>
 
+#include "binding/census.h"
 #include "binding/loop_host.h"
 #include "rpc/endpoint.h"
 #include "server/segment.h"
@@ -32,6 +33,7 @@ struct JsGroup : server::GroupListener {
 
   void calls_wait() noexcept override { loop.signal(); }
 
+  Alive alive{Kind::group};
   LoopHost& loop;
   server::HandlerGroup& group;
   server::HandlerGroup::Seat seat = server::HandlerGroup::kNoSeat;
