@@ -170,7 +170,7 @@ void P::prepare_lend() noexcept {
 
 // ------------------------------------------------------------------ what higher layers keep
 
-void P::adopt_local(uint32_t slot, void* value, void (*drop)(void*)) noexcept {
+void P::adopt_local(uint32_t slot, void* value, void (*drop)(P&, void*)) noexcept {
   locals_[slot] = Local{value, drop, last_local_};
   last_local_ = slot + 1;
 }
@@ -188,6 +188,10 @@ uint32_t plocal_number(std::atomic<uint32_t>& number) noexcept {
 }
 
 void plocal_no_memory() noexcept { panic("out of memory for a PLocal"); }
+
+void* plocal_take(P& p, size_t bytes) noexcept { return p.cache().allocate(bytes); }
+
+void plocal_give(P& p, void* block) noexcept { p.cache().free(block); }
 
 }  // namespace detail
 

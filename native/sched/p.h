@@ -103,10 +103,20 @@ class P {
   /** One bounded round: inbox, poll(0), still-ready list, timers, run queue. Never blocks. */
   TurnResult turn(const Budget& budget) noexcept;
 
+  /** Made now if it is not there yet; false when there is no memory for it. */
+  template <class T>
+  [[nodiscard]] bool prepare_local(PLocal<T>& key) noexcept {
+    const uint32_t slot = key.slot();
+    if (locals_[slot].value) return true;
+    void* made = PLocal<T>::make(*this);
+    if (made) adopt_local(slot, made, &PLocal<T>::drop);
+    return made != nullptr;
+  }
+  /** For whom a failure would come too late: aborts when prepare_local() fails. */
   template <class T>
   T& local(PLocal<T>& key) noexcept {
     const uint32_t slot = key.slot();
-    if (!locals_[slot].value) adopt_local(slot, PLocal<T>::make(*this), &PLocal<T>::drop);
+    if (!locals_[slot].value && !prepare_local(key)) detail::plocal_no_memory();
     return *static_cast<T*>(locals_[slot].value);
   }
 
@@ -154,10 +164,10 @@ class P {
 
   struct Local {
     void* value = nullptr;
-    void (*drop)(void*) = nullptr;
+    void (*drop)(P&, void*) = nullptr;
     uint32_t next = 0;  // slot + 1 of the one made before
   };
-  void adopt_local(uint32_t slot, void* value, void (*drop)(void*)) noexcept;
+  void adopt_local(uint32_t slot, void* value, void (*drop)(P&, void*)) noexcept;
 
   /** Life of a P (runtime.cc): parts made, first word set; content given up. The word is `dead` outside. */
   Status open(bool with_poller) noexcept;

@@ -58,7 +58,7 @@ void P::close() noexcept {
   for (uint32_t at = last_local_; at;) {
     Local& local = locals_[at - 1];
     at = local.next;
-    local.drop(local.value);
+    local.drop(*this, local.value);
     local = Local{};
   }
   last_local_ = 0;
@@ -96,6 +96,7 @@ Result<P*> Runtime::take_p(bool with_poller) noexcept {
     if (free_) {
       p = free_;
       free_ = p->next_free_;
+      free_count_--;
       p->next_free_ = nullptr;
     } else {
       const uint32_t count =
@@ -113,6 +114,7 @@ Result<P*> Runtime::take_p(bool with_poller) noexcept {
     LockGuard guard(lock_);
     p->next_free_ = free_;
     free_ = p;
+    free_count_++;
     return status;
   }
   return p;
@@ -128,6 +130,7 @@ void Runtime::give_p(P& p) noexcept {
   LockGuard guard(lock_);
   p.next_free_ = free_;
   free_ = &p;
+  free_count_++;
 }
 
 // ------------------------------------------------------------------ registry
@@ -172,7 +175,7 @@ void Runtime::poke_sysmon() noexcept {
 
 Runtime::Counts Runtime::counts() noexcept {
   LockGuard guard(lock_);
-  return {isolate_count_, host_ms_, idle_count_, p_count(), handoffs_, sysmon_started_};
+  return {isolate_count_, host_ms_, idle_count_, p_count(), free_count_, handoffs_, sysmon_started_};
 }
 
 // ------------------------------------------------------------------ native Ms that host

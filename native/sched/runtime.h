@@ -70,7 +70,7 @@ class Runtime {
   void poke_sysmon() noexcept;
 
   struct Counts {
-    uint32_t isolates, host_ms, idle_host_ms, ps;
+    uint32_t isolates, host_ms, idle_host_ms, ps, free_ps;
     uint64_t handoffs;
     bool sysmon;
   };
@@ -84,6 +84,7 @@ class Runtime {
 
   constinit static inline Mutex lock_{LockRank::runtime};
   P* free_ = nullptr;
+  uint32_t free_count_ = 0;
   IsolateM* isolates_ = nullptr;
   uint32_t isolate_count_ = 0;
   HostM* idle_ = nullptr;

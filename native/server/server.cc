@@ -39,6 +39,7 @@ Server::Server(const Limits& limits, const Health& health, HandlerGroup& group,
 
 Server* Server::create(sched::P& p, const Limits& limits, const Health& health,
                        HandlerGroup& group) noexcept {
+  if (!p.prepare_local(server_local)) return nullptr;  // here it is an error; at the first request, an abort
   auto* headers = static_cast<http::Header*>(p.cache().allocate(sizeof(http::Header) * limits.headers));
   if (!headers) return nullptr;
   auto* server = new (std::nothrow) Server(limits, health, group, headers);
