@@ -1,13 +1,26 @@
-// 200 worker threads that load the package, serve and parse, each terminated at a random moment: prints the process's
-// RssAnon as it goes; it must be flat from run 50 on. RUNS=200 SEED=1 node …/workers.bench.js
+// 200 worker threads that load the package, serve, parse and call, each terminated at a random moment: the process's
+// RssAnon as it goes, and its slope from run 50 on, beside the same worker made of node:http alone, which shows what
+// Node itself keeps: most of it comes with fetch, so each server also runs with a client of node:net. Each row is a
+// process of its own. RUNS=200 SEED=1 node …/workers.bench.js
+//
+// That the core keeps nothing is held by counts in test/server/workers.test.ts.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 const kRuns = Number(process.env.RUNS ?? 200);
+const kFrom = 50;
 const kAtOnce = 4;
-let state = Number(process.env.SEED ?? 1) >>> 0 || 1;
+const kKinds = [
+  { server: 'tailrace', client: 'net' },
+  { server: 'node:http', client: 'net' },
+  { server: 'tailrace', client: 'fetch' },
+  { server: 'node:http', client: 'fetch' },
+];
+const seed = Number(process.env.SEED ?? 1) >>> 0 || 1;
+let state = seed;
 
 /** xorshift32 (Marsaglia, 2003) */
 function random(bound: number): number {
@@ -21,8 +34,8 @@ function rssAnonKb(): number {
   return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
 }
 
-async function one(): Promise<void> {
-  const worker = new Worker(join(__dirname, '..', '..', 'test', 'server', 'fixtures', 'worker.js'));
+async function one(kind: (typeof kKinds)[number]): Promise<void> {
+  const worker = new Worker(join(__dirname, 'workers-load.js'), { workerData: kind });
   const ended = new Promise<void>((resolve, reject) => {
     worker.once('exit', () => resolve());
     worker.once('error', reject);
@@ -35,16 +48,42 @@ async function one(): Promise<void> {
   await ended;
 }
 
-async function main(): Promise<void> {
-  console.log(`backend ${process.env.TAILRACE_BACKEND ?? 'auto'}, seed ${state}`);
-  for (let done = 0; done < kRuns; ) {
-    await Promise.all(Array.from({ length: kAtOnce }, one));
-    done += kAtOnce;
-    if (done % 50 < kAtOnce) {
-      (globalThis as { gc?: () => void }).gc?.();
-      console.log(`after ${String(done).padStart(3)} workers: RssAnon ${(rssAnonKb() / 1024).toFixed(1)} MB`);
-    }
-  }
+/** By least squares, in KB a worker. */
+function slope(points: Array<[number, number]>): number {
+  const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const covariance = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 }
 
-void main();
+async function row(kind: (typeof kKinds)[number]): Promise<void> {
+  const points: Array<[number, number]> = [];
+  const shown: string[] = [];
+  for (let done = 0; done < kRuns; ) {
+    await Promise.all(Array.from({ length: kAtOnce }, () => one(kind)));
+    done += kAtOnce;
+    (globalThis as { gc?: () => void }).gc?.();
+    const kb = rssAnonKb();
+    if (done >= kFrom) points.push([done, kb]);
+    if (done % 50 < kAtOnce) shown.push((kb / 1024).toFixed(1));
+  }
+  const grows = points.length > 1 ? slope(points).toFixed(1) : '-';
+  console.log(
+    `${kind.server.padEnd(9)} ${kind.client.padEnd(6)} ${grows.padStart(6)} KB a worker   ${shown.join('  ')}`,
+  );
+}
+
+if (process.env.TAILRACE_BENCH_ROW !== undefined) {
+  void row(kKinds[Number(process.env.TAILRACE_BENCH_ROW)]!);
+} else {
+  console.log(
+    `backend ${process.env.TAILRACE_BACKEND ?? 'auto'}, seed ${seed}, ${kRuns} workers, ${kAtOnce} at once\n` +
+      `server    client slope from worker ${kFrom} on; RssAnon in MB every 50`,
+  );
+  for (let i = 0; i < kKinds.length; i++) {
+    execFileSync(process.execPath, ['--expose-gc', __filename], {
+      env: { ...process.env, TAILRACE_BENCH_ROW: String(i) },
+      stdio: 'inherit',
+    });
+  }
+}

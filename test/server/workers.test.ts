@@ -38,7 +38,7 @@ const addon = (load as unknown as { addon: Record<string, unknown> }).addon as {
 interface Counts {
   environments: number;
   loopHosts: number;
-  servers: number;
+  groups: number;
   netHosts: number;
   ps: number;
   /** Bytes of blocks in use, and caches, of the core's heap: connections, records, calls, segments' words. */
@@ -49,7 +49,7 @@ interface Counts {
 }
 
 function counts(): Counts & { psMade: number } {
-  const [environments, loopHosts, servers, netHosts, ps, psMade] = addon.census() as [
+  const [environments, loopHosts, groups, netHosts, ps, psMade] = addon.census() as [
     number,
     number,
     number,
@@ -62,7 +62,7 @@ function counts(): Counts & { psMade: number } {
   return {
     environments,
     loopHosts,
-    servers,
+    groups,
     netHosts,
     ps,
     psMade,
@@ -105,7 +105,7 @@ test(`terminated workers leave nothing behind (SEED=${seed})`, async () => {
   await many(kWorkers);
   const after = counts();
   assert.equal(lasting(after), lasting(before), again);
-  assert.is(after.servers + after.loopHosts + after.ps, 0, again);
+  assert.is(after.groups + after.loopHosts + after.ps, 0, again);
   // A P is made for each isolate that serves at once, and used again by those that come later.
   assert.ok(after.psMade <= kAtOnce, `${after.psMade} Ps for ${kAtOnce} isolates at once; ${again}`);
   assert.ok(
@@ -120,11 +120,11 @@ test('a worker whose server has calls under way is counted while it lives', asyn
   const alive = counts();
   await worker.terminate(); // first, or a failed assertion would leave it running
   assert.is(alive.environments, 2);
-  assert.is(alive.servers, 1);
+  assert.is(alive.groups, 1);
   assert.is(alive.loopHosts, 1);
   assert.is(alive.ps, 1);
   assert.ok(alive.caches > 1);
-  assert.is(counts().servers, 0);
+  assert.is(counts().groups, 0);
 });
 
 test.run();
