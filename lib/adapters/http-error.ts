@@ -1,0 +1,60 @@
+// Errors as Express and its middleware know them: the status, whether the client may see the text, a type to branch on.
+// The shape is that of the package http-errors, which body-parser uses.
+
+export interface HttpError extends Error {
+  status: number;
+  statusCode: number;
+  /** Whether the text may be sent to the client: for 4xx. */
+  expose: boolean;
+  type?: string;
+  body?: unknown;
+}
+
+function errorClass(status: number, name: string): new (message: string) => HttpError {
+  const made = class extends Error {};
+  // on the prototype, so that a logger which prints what is an error's own prints what is special about it
+  const shared = { status, statusCode: status, expose: status < 500, name };
+  for (const [key, value] of Object.entries(shared))
+    Object.defineProperty(made.prototype, key, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+  return made as unknown as new (
+    message: string,
+  ) => HttpError;
+}
+
+const kClasses = {
+  400: errorClass(400, 'BadRequestError'),
+  413: errorClass(413, 'PayloadTooLargeError'),
+  415: errorClass(415, 'UnsupportedMediaTypeError'),
+  500: errorClass(500, 'InternalServerError'),
+};
+
+/** A new error of a status; `more` are properties of its own. */
+export function httpError(status: keyof typeof kClasses, message: string, more: object): HttpError {
+  const error = new kClasses[status](message);
+  // JSON of the error, which some applications answer with, has the text
+  Object.defineProperty(error, 'message', {
+    value: message,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+  return Object.assign(error, more);
+}
+
+/** The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error. */
+export function asHttpError(status: number, thrown: unknown, more: object): HttpError {
+  const error = (thrown instanceof Error ? thrown : new Error(String(thrown))) as HttpError;
+  const own = error.status || error.statusCode;
+  const known = typeof own === 'number' && own >= 400 && own < 600 ? own : own === undefined ? status : 500;
+  if (error.status !== known || error.expose === undefined) {
+    error.expose = known < 500;
+    error.status = known;
+    error.statusCode = known;
+  }
+  return Object.assign(error, more);
+}
