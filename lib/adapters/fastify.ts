@@ -47,7 +47,9 @@ interface Route {
   onRequest?: unknown;
 }
 interface Reply {
-  serializer(serialize: (payload: unknown) => Buffer): unknown;
+  serializer(serialize: (payload: unknown) => string | Buffer): unknown;
+  getHeader(name: string): unknown;
+  header(name: string, value: string): unknown;
 }
 
 /** The parser fastify calls with the bytes of a body. */
@@ -75,7 +77,19 @@ function bodyParser(instance: FastifyLike, policy: JsonParseOptions | undefined)
 }
 
 function serializeReplies(instance: FastifyLike): void {
-  const serialize = (payload: unknown): Buffer => encode(payload);
+  // Called as a method of the reply. fastify leaves the media type to whoever sets a serializer.
+  function serialize(this: Reply, payload: unknown): string | Buffer {
+    const type = this.getHeader('content-type');
+    if (!type) {
+      this.header('content-type', 'application/json; charset=utf-8');
+    } else if (typeof type === 'string') {
+      // another type than JSON sends its text as it stands, as it would without a serializer
+      if (!/^[^;]*json/i.test(type)) return typeof payload === 'string' ? payload : encode(payload);
+      if (!/;\s*charset=/i.test(type))
+        this.header('content-type', `${type.replace(/;\s*$/, '')}; charset=utf-8`);
+    }
+    return encode(payload);
+  }
   const onRequest = (_request: unknown, reply: Reply, done: () => void): void => {
     reply.serializer(serialize);
     done();
