@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command `tailrace`: serve runs a module of JSON-RPC methods, doctor says what this machine gives and what to do.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -101,19 +101,24 @@ async function serve(args: string[]): Promise<number> {
   const [module, ...rest] = positionals;
   if (module === undefined || rest.length > 0) throw new UsageError('serve takes one module');
   const isolates = whole(values.isolates, '--isolates', 1, 1024);
+  const port = whole(values.port, '--port', 0, 65_535) ?? 8080;
+  if (!existsSync(module)) {
+    console.error(`tailrace: there is no file ${module}`);
+    return 1;
+  }
   const { serve: serveRpc } = require('./rpc') as typeof import('./rpc');
   const server = await serveRpc({
     module: resolve(module),
-    port: whole(values.port, '--port', 0, 65_535) ?? 8080,
+    port,
     ...(values.host === undefined ? {} : { host: values.host }),
     ...(values.path === undefined ? {} : { path: values.path }),
     ...(isolates === undefined ? {} : { isolates }),
     exposeErrors: values['expose-errors'] ?? false,
   });
-  const { address, port, family } = server.address();
+  const { address, port: bound, family } = server.address();
   const { backend, reason } = runtimeInfo();
   const host = family === 'IPv6' ? `[${address}]` : address;
-  console.log(`serving ${module} on http://${host}:${port}${values.path ?? '/rpc'}`);
+  console.log(`serving ${module} on http://${host}:${bound}${values.path ?? '/rpc'}`);
   console.log(reason === undefined ? `backend ${backend}` : `backend ${backend}: ${reason}`);
   const stop = (): void => {
     server.close({ drainMs: 5_000 }).then(

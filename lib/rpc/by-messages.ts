@@ -1,7 +1,7 @@
 // Calls to worker isolates as messages: the way of the fallback, which has no queue that several isolates can take
 // from. An isolate is sent a call only while it has few that it has not begun (kWindow: enough to hide the trip between
-// threads, few enough that hardly anything waits behind a slow one); a handler that has returned a promise counts as
-// begun.
+// threads, few enough that hardly anything waits behind a slow one), and none while the first of them has not begun for
+// kStuckMs: then its handler is a slow one. A handler that has returned a promise counts as begun.
 
 import type { Worker } from 'node:worker_threads';
 import type { BackendCall, RpcFailure, RpcMethodSpec } from '../backend/contract';
@@ -12,6 +12,7 @@ import type { FromIsolate, MethodFacts, ToIsolate } from './isolate-messages';
 import type { Transport } from './isolates';
 
 const kWindow = 4;
+const kStuckMs = 2;
 
 interface Job {
   seq: number;
@@ -55,10 +56,26 @@ class Member {
   readonly jobs = new Map<number, Job>();
   /** Sent and not known to have begun. */
   unbegun = 0;
+  /** When it last had nothing unbegun, or said that something had begun. */
+  private moved = 0;
   private outbox: ToIsolate[] = [];
 
   constructor(worker: Worker) {
     this.worker = worker;
+  }
+
+  get open(): boolean {
+    if (this.worker.threadId < 0 || this.unbegun >= kWindow) return false;
+    return this.unbegun === 0 || performance.now() - this.moved < kStuckMs;
+  }
+
+  sent(): void {
+    if (this.unbegun++ === 0) this.moved = performance.now();
+  }
+
+  begun(): void {
+    this.unbegun--;
+    this.moved = performance.now();
   }
 
   post(message: ToIsolate): void {
@@ -120,7 +137,7 @@ export class MessageTransport implements Transport {
     if (member === undefined || message.kind === 'log') return;
     const job = member.jobs.get(message.seq);
     if (job === undefined) return;
-    if (!job.begun) member.unbegun--;
+    if (!job.begun) member.begun();
     job.begun = true;
     if (message.kind !== 'pending') {
       member.jobs.delete(message.seq);
@@ -165,7 +182,7 @@ export class MessageTransport implements Transport {
     while (this.waiting > 0) {
       let best: Member | undefined;
       for (const member of this.members.values()) {
-        if (member.worker.threadId < 0 || member.unbegun >= kWindow) continue;
+        if (!member.open) continue;
         if (
           best === undefined ||
           member.unbegun < best.unbegun ||
@@ -198,7 +215,7 @@ function send(member: Member, job: Job): void {
   };
   signal.addEventListener('abort', onAbort, { once: true });
   member.jobs.set(seq, job);
-  member.unbegun++;
+  member.sent();
   member.post({
     kind: 'call',
     seq,

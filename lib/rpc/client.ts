@@ -74,6 +74,7 @@ function transport(message: string, cause?: unknown): TailraceError {
 function outcomeOf(answer: Answer): unknown {
   const { error } = answer;
   if (error === undefined || error === null) return answer.result;
+  if (typeof error !== 'object' || 'result' in answer) return transport('An answer that is not JSON-RPC');
   return new RpcError(Number.isInteger(error.code) ? error.code : -32603, String(error.message), error.data);
 }
 
@@ -90,6 +91,7 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
     throw new InvalidArgument('url', 'an absolute URL', url);
   }
   const href = String(url);
+  if (!/^https?:/i.test(href)) throw new InvalidArgument('url', 'an http: or https: URL', url);
   const given = record(options, 'options') as ClientOptions;
   onlyKnown(given, ['fetch', 'retries', 'timeoutMs', 'signal', 'headers'], '');
   const doFetch = optionalFunction(given.fetch, 'fetch') ?? fetch;
@@ -164,7 +166,7 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
       if (typeof answer !== 'object' || answer === null)
         throw transport(`${href} gave no answer to ${method}`);
       const value = outcomeOf(answer);
-      if (value instanceof RpcError) throw value;
+      if (value instanceof RpcError || value instanceof TailraceError) throw value;
       if (answer.id !== id) throw transport(`${href} answered another id than was asked`);
       return value as never;
     },

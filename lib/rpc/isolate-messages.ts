@@ -16,10 +16,17 @@ export interface IsolateStart {
 /** What the serving isolate has to know of a method. */
 export type MethodFacts = Pick<RpcMethodSpec, 'name' | 'lazy' | 'priority' | 'timeoutMs'>;
 
+/** An error as plain data; `argument` is an InvalidArgument's. */
+export interface IsolateFailure {
+  name: string;
+  message: string;
+  stack: string;
+  code: string | undefined;
+  argument: string | undefined;
+}
+
 /** Once, when the module is loaded: what each method asks of the queue, or why it cannot serve. */
-export type IsolateReady =
-  | { ready: MethodFacts[] }
-  | { failed: { name: string; message: string; stack: string; code: string | undefined } };
+export type IsolateReady = { ready: MethodFacts[] } | { failed: IsolateFailure };
 
 export type ToIsolate =
   | {

@@ -6,10 +6,16 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { BackendGroup, RpcMethodSpec, ServerBackend } from '../backend/contract';
-import { TailraceError } from '../errors';
+import { InvalidArgument, TailraceError } from '../errors';
 import type { Logger } from '../server/log';
 import { MessageTransport } from './by-messages';
-import type { FromIsolate, IsolateReady, IsolateStart, MethodFacts } from './isolate-messages';
+import type {
+  FromIsolate,
+  IsolateFailure,
+  IsolateReady,
+  IsolateStart,
+  MethodFacts,
+} from './isolate-messages';
 
 const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
@@ -70,6 +76,7 @@ export class IsolatePool {
   private readonly transport: Transport;
   private readonly workers = new Set<Worker>();
   private readonly restarts = new Set<NodeJS.Timeout>();
+  private started = false;
   private closed = false;
   private restartMs = kRestartFirstMs;
 
@@ -83,6 +90,7 @@ export class IsolatePool {
     try {
       const [facts] = await Promise.all(Array.from({ length: options.isolates }, () => pool.open()));
       pool.methods = transport.methods(facts!);
+      pool.started = true;
       return pool;
     } catch (error) {
       await pool.close();
@@ -114,16 +122,13 @@ export class IsolatePool {
     return new Promise((resolve, reject) => {
       worker.once('message', (said: IsolateReady) => {
         if ('failed' in said) {
-          const { name, message, stack, code } = said.failed;
-          const error = Object.assign(new Error(message), { name, code });
-          error.stack = stack;
-          reject(error);
+          reject(revived(said.failed));
           worker.terminate();
           return;
         }
-        // It keeps nothing alive by itself: the listening server does.
-        worker.unref();
         worker.on('message', (messages: FromIsolate[]) => this.receive(worker, messages));
+        // It keeps nothing alive by itself: the listening server does. After on(), which refs the port again.
+        worker.unref();
         this.restartMs = kRestartFirstMs;
         this.transport.joined(worker);
         resolve(said.ready);
@@ -137,7 +142,7 @@ export class IsolatePool {
         );
         reject(error);
         this.transport.left(worker, error);
-        if (this.closed || this.methods.length === 0) return;
+        if (this.closed || !this.started) return;
         log.error('tailrace rpc: calls under way in it have failed:', error);
         this.restart();
       });
@@ -163,4 +168,10 @@ export class IsolatePool {
       else this.transport.said(worker, message);
     }
   }
+}
+
+/** What the module threw, as it would be without a thread in between. */
+function revived({ argument, name, message, stack, code }: IsolateFailure): Error {
+  const error = argument === undefined ? new Error(message) : new InvalidArgument(argument, '');
+  return Object.assign(error, { name, message, stack }, code === undefined ? {} : { code });
 }

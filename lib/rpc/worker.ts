@@ -7,6 +7,7 @@ import type { BackendCall, GroupHandle, RpcMethodSpec } from '../backend/contrac
 import { hasForbiddenKey, mayHaveForbiddenKey } from '../backend/js/rpc-text';
 import { nativeBackend } from '../backend/select';
 import { RawJson, rpcFailures } from '../backend/shared';
+import { InvalidArgument } from '../errors';
 import type { Logger } from '../server/log';
 import { isThenable } from '../server/scope';
 import { RpcError } from './error';
@@ -159,7 +160,8 @@ async function begin(): Promise<void> {
     };
   } catch (error) {
     const { name, message, stack, code } = error as Error & { code?: string };
-    said = { failed: { name, message, stack: stack ?? '', code } };
+    const argument = error instanceof InvalidArgument ? error.argument : undefined;
+    said = { failed: { name, message, stack: stack ?? '', code, argument } };
   }
   port.postMessage(said);
 }

@@ -7,6 +7,11 @@
 
 namespace tailrace::binding {
 
+namespace {
+// Entries into JS for one shared group in a turn of the loop: then timers and other libraries have theirs.
+constexpr uint32_t kEntriesATurn = 64;
+}  // namespace
+
 ServerHost* ServerHost::of(Napi::Env env) { return on(env, LoopHost::of(env)); }
 
 ServerHost* ServerHost::without_p(Napi::Env env) { return on(env, LoopHost::without_p(env)); }
@@ -104,10 +109,16 @@ bool ServerHost::on_loop() noexcept {
       group->cancellations = cancellations;
       enter(*group);
     }
+    // Of a shared group JS takes one call an entry: answers leave before the next call is begun, which may be
+    // slow.
+    for (uint32_t i = 1; i < kEntriesATurn && find(number) && !group->server && group->drain.pending(); i++) {
+      settled |= settle_replies(*group);
+      enter(*group);
+    }
     if (find(number)) {
       settled |= settle_replies(*group);
       // More than a turn's share waits, or came just now: come back for it.
-      if (group->drain.pending() || !group->group.park(group->seat)) loop_.wake();
+      if (group->drain.pending() || !group->group.park(group->seat, group->table.size())) loop_.wake();
       if (group->server) tell(*group->server);
     }
     group = next;

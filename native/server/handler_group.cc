@@ -157,7 +157,8 @@ void HandlerGroup::leave(Seat seat) noexcept {
   if (size() > 0) notify();
 }
 
-bool HandlerGroup::park(Seat seat) noexcept {
+bool HandlerGroup::park(Seat seat, uint32_t open) noexcept {
+  places_[seat].open.store(open, std::memory_order_relaxed);  // a hint for notify
   std::atomic<bool>& parked = places_[seat].parked;
   parked.store(true, std::memory_order_relaxed);
   fence_seq_cst();  // partner: notify
@@ -186,14 +187,25 @@ void HandlerGroup::notify() noexcept {
   if (seats == 0) return;
   // relaxed: only where to begin, so that isolates take turns
   const uint32_t first = next_.load(std::memory_order_relaxed);
-  for (uint32_t i = 0; i < seats; i++) {
-    const uint32_t seat = (first + i) % seats;
-    Place& place = places_[seat];
-    if (!place.parked.load(std::memory_order_relaxed)) continue;  // the exchange decides
+  // Bounded: each round but the last has lost its seat to somebody, who then looks by himself.
+  for (uint32_t round = 0; round < seats; round++) {
+    Seat best = kNoSeat;
+    uint32_t fewest = UINT32_MAX;
+    for (uint32_t i = 0; i < seats && fewest > 0; i++) {
+      const Seat seat = (first + i) % seats;
+      const Place& place = places_[seat];
+      // relaxed: the exchange decides
+      if (!place.parked.load(std::memory_order_relaxed)) continue;
+      const uint32_t open = place.open.load(std::memory_order_relaxed);
+      if (open >= fewest) continue;
+      best = seat;
+      fewest = open;
+    }
+    if (best == kNoSeat) return;
     // acq_rel: partner of unpark() and park(), whose isolate then sees what was pushed
-    if (!place.parked.exchange(false, std::memory_order_acq_rel)) continue;
-    if (!ring(place)) continue;
-    next_.store(seat + 1, std::memory_order_relaxed);
+    if (!places_[best].parked.exchange(false, std::memory_order_acq_rel)) continue;
+    if (!ring(places_[best])) continue;
+    next_.store(best + 1, std::memory_order_relaxed);
     return;
   }
 }

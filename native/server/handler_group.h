@@ -70,12 +70,16 @@ class HandlerGroup {
   Seat join(GroupListener& listener) noexcept;
   /** After it returns the listener is not called any more: waits for a notify() that is under way. */
   void leave(Seat seat) noexcept;
-  /** The isolate found nothing: from now on a push wakes it. False: something came meanwhile, look again. */
-  [[nodiscard]] bool park(Seat seat) noexcept;
+  /**
+   * The isolate found nothing: from now on a push wakes it. `open` calls of its own are under way (their
+   * timers and continuations would wait for a slow one). False: something came meanwhile, look again.
+   */
+  [[nodiscard]] bool park(Seat seat, uint32_t open = 0) noexcept;
   /** The isolate is about to look. */
   void unpark(Seat seat) noexcept;
 
-  /** After push(): wakes one isolate that has parked, if there is one. */
+  /** After push(): of the isolates that have parked, if any, wakes one that has the fewest calls under way.
+   */
   void notify() noexcept;
   /** Wakes all, parked or not: there is news that is not a call. */
   void alert() noexcept;
@@ -98,6 +102,7 @@ class HandlerGroup {
   struct Place {
     std::atomic<GroupListener*> listener{nullptr};
     std::atomic<bool> parked{false};
+    std::atomic<uint32_t> open{0};
   };
 
   HandlerGroup(sched::P* p, uint32_t capacity, uint32_t bound, uint32_t lanes) noexcept;

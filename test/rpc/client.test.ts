@@ -113,14 +113,20 @@ test('retries what never reached a method, and nothing else', async () => {
     answers = [[503, '']];
     assert.is((await fails(client(url).call('x'))).code, 'ERR_TAILRACE_RPC_TRANSPORT');
     requests = 0;
-    for (const bad of [[500, ''], [404, 'no'], [200, 'not json'], [200, '7'], [204, ''], ok(99)] as Array<
-      [number, string]
-    >) {
+    for (const bad of [
+      [500, ''],
+      [404, 'no'],
+      [200, 'not json'],
+      [200, '7'],
+      [200, '{"jsonrpc":"2.0","id":1,"error":5}'],
+      [204, ''],
+      ok(99),
+    ] as Array<[number, string]>) {
       answers = [bad];
       const failure = await fails(client(url, { retries: 3 }).call('x'));
       assert.is(failure.code, 'ERR_TAILRACE_RPC_TRANSPORT', JSON.stringify(bad));
     }
-    assert.is(requests, 6, 'none of these is retried');
+    assert.is(requests, 7, 'none of these is retried');
     answers = [[200, '{"jsonrpc":"2.0","error":{"code":-32600,"message":"Batch too large"},"id":null}']];
     assert.is((await fails(client(url).batch([{ method: 'x' }]))).code, -32600);
     answers = [[200, '[]']];
@@ -152,10 +158,12 @@ test('fetch can be replaced; wrong arguments are TypeErrors', async () => {
       (error: Error) => error instanceof TypeError,
     );
   }
-  assert.throws(
-    () => client('/relative'),
-    (error: Error) => error instanceof TypeError,
-  );
+  for (const url of ['/relative', 'ftp://x/']) {
+    assert.throws(
+      () => client(url),
+      (error: Error) => error instanceof TypeError,
+    );
+  }
   assert.instance(await fails(rpc.call('x', 5 as never)), TypeError);
   assert.instance(await fails(rpc.call(5 as never)), TypeError);
 });

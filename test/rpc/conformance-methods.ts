@@ -314,6 +314,20 @@ export function conformanceMethods(name: string, backend: Backend): Test {
     }
   });
 
+  test('a wrong option in a module is a TypeError with its name, also when the module is loaded elsewhere', async () => {
+    const module = pathToFileURL(join(__dirname, 'fixtures', 'bad-methods.js'));
+    for (const isolates of [undefined, 1]) {
+      try {
+        await serveRpcOn(backend, { port: 0, log: quiet, module, isolates });
+        assert.unreachable();
+      } catch (error) {
+        assert.instance(error, TypeError);
+        assert.is((error as { argument?: string }).argument, "methods['hasty'].timeoutMs");
+        assert.is((error as { code?: string }).code, 'ERR_TAILRACE_INVALID_ARG');
+      }
+    }
+  });
+
   test('wrong options: TypeError with the name, before anything starts', async () => {
     const ok = { port: 0, methods: { m: () => 1 } };
     const wrong: Array<[unknown, string]> = [

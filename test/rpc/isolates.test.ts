@@ -99,6 +99,37 @@ test('a slow call holds up its own isolate only', async () => {
   });
 });
 
+test('an answer does not wait for the next call, also when it comes in a microtask', async () => {
+  await withServer(1, async (port, child) => {
+    const [first] = await ask1(port, call('spin', [300]));
+    await untilQueued(child, 0);
+    const clients = await ask1(
+      port,
+      call('echo', [1]),
+      call('soon', [2]),
+      call('spin', [800]),
+      call('echo', [3]),
+    );
+    await ask(first!);
+    assert.equal((await ask(clients[0]!)).result, [1]);
+    assert.equal((await ask(clients[1]!)).result, [2]);
+    await untilQueued(child, 1); // the last one still waits behind the slow one
+    assert.equal((await ask(clients[3]!)).result, [3]);
+    for (const client of [first!, ...clients]) client.destroy();
+  });
+});
+
+for (const backend of ['native', 'js']) {
+  test(`a server with isolates that is unref'd keeps nothing alive: ${backend}`, async () => {
+    const child = fork(join(__dirname, 'fixtures', 'serve-module.js'), {
+      env: { ...process.env, ISOLATES: '2', UNREF: '1', TAILRACE_BACKEND: backend },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const [code] = (await within(once(child, 'exit'), 'the end of the process')) as [number];
+    assert.is(code, 0);
+  });
+}
+
 test('of the calls that wait, higher priorities start first', async () => {
   await withServer(1, async (port, child) => {
     const [slow] = await ask1(port, call('spin', [300]));

@@ -1,6 +1,5 @@
 // The calls of a handler group in this isolate: taken from the queue in batches, run, and their answers put down where
-// native code finds them. A server's own group and one that worker isolates share differ in how much is taken at once:
-// of a common queue one call at a time, so that a slow call holds up nothing that another isolate could have taken.
+// native code finds them. Of a queue that other isolates share one call is taken at a time.
 
 import { TailraceError } from '../../errors';
 import type { JsonBackend, RawReply, RouteSpec, RpcFailure, RpcMethodSpec } from '../contract';
@@ -32,8 +31,8 @@ export interface CallsSpec {
   readonly routes: readonly RouteSpec[];
   readonly methods: readonly RpcMethodSpec[];
   failure(error: unknown): RpcFailure;
-  /** Calls taken from the queue at once, at most. */
-  readonly atOnce: number;
+  /** Calls taken in one entry into JavaScript, at most. */
+  readonly aTurn: number;
 }
 
 /** segment.h's CallFlags */
@@ -42,9 +41,6 @@ const kHasParams = 2;
 const kLazy = 4;
 const kRaw = 8;
 const kJoined = 16;
-
-/** Calls run in one turn of the loop: then timers and other libraries have theirs. */
-const kCallsATurn = 1024;
 
 export class Calls implements CallHost {
   private readonly words: Int32Array;
@@ -120,9 +116,9 @@ export class Calls implements CallHost {
     for (const call of this.watched) this.checkCancelled(call);
     const { addon, words } = this;
     const tail = addon.callWords * addon.maxCalls;
-    for (let left = kCallsATurn; left > 0 && this.handle !== 0; ) {
+    for (let left = this.spec.aTurn; left > 0 && this.handle !== 0; ) {
       const segment = this.segments.take();
-      const calls = addon.drain(this.handle, segment.bytes, segment.at, Math.min(left, this.spec.atOnce));
+      const calls = addon.drain(this.handle, segment.bytes, segment.at, Math.min(left, addon.maxCalls));
       if (calls === 0) {
         if (words[tail + 4] === 0) return;
         this.segments.renew(words[tail + 4]!);

@@ -33,7 +33,12 @@ interface ServerAddon extends CallsAddon {
   stats(server: number, out: Float64Array): void;
 }
 
-/** Calls taken at once from a queue that other isolates take from as well: what one has taken no other can run. */
+/** Calls run in one turn of the loop: then timers and other libraries have theirs. */
+const kCallsATurn = 1024;
+/**
+ * Of a queue that other isolates take from as well: what one has taken no other can run, and what one has answered, also
+ * in a microtask, is not to wait for the next call. Native code enters again as long as calls wait.
+ */
 const kOfACommonQueue = 1;
 
 const kEventClosed = 0;
@@ -87,7 +92,7 @@ class NativeServer implements BackendServer {
     const lanes = rpc?.group === undefined ? lanesOf(methods) : 1;
     const lane = (priority: number): number => (rpc?.group === undefined && lanes === 1 ? 0 : priority);
     const failure = rpc?.failure ?? ((error: unknown) => ({ code: -32603, message: String(error) }));
-    this.calls = new Calls(addon, { routes, methods, failure, atOnce: addon.maxCalls }, json);
+    this.calls = new Calls(addon, { routes, methods, failure, aTurn: kCallsATurn }, json);
     const handle = addon.create({
       limits: Float64Array.of(
         limits.connections,
@@ -204,7 +209,7 @@ export function create(addon: NativeAddon): ServerBackend {
     },
     join(handle: GroupHandle, spec: MemberSpec): BackendMember {
       const { methods, failure } = spec;
-      const calls = new Calls(native, { routes: [], methods, failure, atOnce: kOfACommonQueue }, getJson);
+      const calls = new Calls(native, { routes: [], methods, failure, aTurn: kOfACommonQueue }, getJson);
       calls.attach(native.join(handle, calls.shared));
       return { close: () => native.leave(calls.detach()) };
     },
