@@ -211,6 +211,8 @@ export interface CoreHeapStats {
  * into native code costs more than an allocation. A backend makes the arenas and gives their pages back.
  */
 export interface MemoryBackend {
+  /** Whether slabs are guarded unless told: debug builds, and TAILRACE_DEBUG=guard=1. */
+  readonly guarded: boolean;
   /** A zeroed arena of `bytes`, untransferable. Throws LimitError when the system has no memory for it. */
   arena(bytes: number): ArrayBuffer;
   /**

@@ -1,12 +1,16 @@
 // One ArrayBuffer cut into blocks of one size, and the mark by which a Buffer is known to be a block of it.
 //
-// The mark is a private field put onto the Buffer (a constructor may return an object that exists; fields are then
-// added to that). It can be read in 2 ns, a WeakMap takes 6 and `buffer.buffer` 17; and nothing that looks at
-// a Buffer sees it: keys, inspect, deepStrictEqual, structuredClone.
+// The mark are private fields put onto the Buffer (a constructor may return an object that exists; fields are then
+// added to that). They can be read in 1 or 2 ns, a WeakMap takes 6 and `buffer.buffer` 17; and nothing that looks at
+// a Buffer sees them: keys, inspect, deepStrictEqual, structuredClone. Three fields, since V8 makes room for them by threes.
 
 import type { SizeHeap } from './size-heap';
 
-/** A block that nobody uses. */
+/** Most blocks of an arena, a power of two: a block's number is its place in the arena + kArenaBlocks × the arena's. */
+export const kArenaBlocks = 4096;
+export const kArenaShift = 12;
+
+/** A view whose block is free, or another view's by now. */
 export const kFree = 0;
 /** Handed out by alloc() and allocUnsafe(). */
 export const kLive = 1;
@@ -18,12 +22,8 @@ export class Arena {
   readonly buffer: ArrayBuffer;
   readonly blockBytes: number;
   readonly blocks: number;
-  /** Number of the first block among those of its SizeHeap. */
+  /** Number of its first block. */
   readonly base: number;
-  /** kFree, kLive or kWatched, by block. */
-  readonly state: Uint8Array;
-  /** The view last handed out for each block: given again to the next request of the same length. */
-  readonly views: (Buffer | undefined)[];
   /** For zeroing without a call. */
   readonly words: Float64Array;
 
@@ -33,17 +33,19 @@ export class Arena {
     this.blockBytes = blockBytes;
     this.blocks = Math.floor(buffer.byteLength / blockBytes);
     this.base = base;
-    this.state = new Uint8Array(this.blocks);
-    this.views = new Array<Buffer | undefined>(this.blocks).fill(undefined);
     this.words = new Float64Array(buffer, 0, Math.floor(buffer.byteLength / 8));
   }
 
-  /** A new view of a block, marked, and remembered as the block's. */
-  view(block: number, bytes: number): Buffer {
-    const view = Buffer.from(this.buffer, block * this.blockBytes, bytes);
-    new Mark(view, this, block);
-    this.views[block] = view;
+  /** A new view of the block with that number, marked as free. */
+  view(number: number, bytes: number): Buffer {
+    const view = Buffer.from(this.buffer, this.offsetOf(number), bytes);
+    new Mark(view, this.heap, number);
     return view;
+  }
+
+  /** Where the block with that number begins. */
+  offsetOf(number: number): number {
+    return (number & (kArenaBlocks - 1)) * this.blockBytes;
   }
 }
 
@@ -54,24 +56,33 @@ class Given {
   }
 }
 
-/** The mark of a Buffer. Never an object of its own. */
+/** The mark of a Buffer. Never an object of its own. All but heapOf only for an object that heapOf knows. */
 export class Mark extends Given {
-  readonly #arena: Arena;
-  readonly #block: number;
+  readonly #heap: SizeHeap;
+  readonly #number: number;
+  #state = kFree;
 
-  constructor(view: Buffer, arena: Arena, block: number) {
+  constructor(view: Buffer, heap: SizeHeap, number: number) {
     super(view);
-    this.#arena = arena;
-    this.#block = block;
+    this.#heap = heap;
+    this.#number = number;
   }
 
-  /** The arena of a marked Buffer; undefined for anything else. */
-  static arenaOf(object: object): Arena | undefined {
-    return #arena in object ? object.#arena : undefined;
+  /** The heap of a marked Buffer; undefined for anything else. */
+  static heapOf(object: object): SizeHeap | undefined {
+    return #heap in object ? object.#heap : undefined;
   }
 
-  /** Only for an object that arenaOf knows. */
-  static blockOf(object: object): number {
-    return (object as Mark).#block;
+  static numberOf(object: object): number {
+    return (object as Mark).#number;
+  }
+
+  /** kFree, kLive or kWatched. */
+  static stateOf(object: object): number {
+    return (object as Mark).#state;
+  }
+
+  static setState(object: object, state: number): void {
+    (object as Mark).#state = state;
   }
 }

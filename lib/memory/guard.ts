@@ -1,39 +1,73 @@
 // guard: true, for finding out who misuses a buffer. Every allocation gets a view of its own, so that a stale one is
 // known; freed bytes are overwritten with a pattern that is looked at before the block is handed out again; and
 // a canary stands behind each buffer. Errors name the line that allocated it. Slower by two orders of magnitude.
+//
+// Escape analysis at run time: each buffer remembers the scope (the request) in whose asynchronous context it was made.
+// What is in use when that has ended, or was freed by its end and is referred to still, is what explain() lists. What was
+// never freed is reported when the thread ends.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Arena } from './arena';
 import { SlabError, slabCodes } from './errors';
 
 const kPoison = 0xdb;
 const kCanary = 0xca;
 const kCanaryBytes = 16;
+/** Most buffers whose fate after their scope is watched; older ones are forgotten. */
+const kMaxHeld = 10_000;
+const kMaxReportedSites = 20;
 
-interface Record {
-  readonly site: string;
-  readonly view: Buffer;
+/** A buffer that outlived the scope it was made in. */
+export interface Outlived {
+  /** Its length. */
+  bytes: number;
+  /** in use: not freed; referenced: its scope freed it, but something refers to it. */
+  kind: 'in use' | 'referenced';
+  /** The line that made it, and so what kept it: 'at handler (/app/server.js:10:5)'. */
+  site: string;
+  /** The line that opened the scope. */
+  scope: string;
 }
 
-/** The caller's frame outside this folder: 'at handler (/app/server.js:10:5)'. */
-function callSite(): string {
+/** A scope as its buffers remember it. */
+export interface ScopeRecord {
+  readonly site: string;
+  ended: boolean;
+}
+
+interface Allocation {
+  readonly site: string;
+  readonly scope: ScopeRecord | undefined;
+}
+
+/** Which scope of any guarded slab the code that runs now belongs to. */
+const currentScope = new AsyncLocalStorage<ScopeRecord>();
+
+/** The caller's frame outside this folder. */
+export function callSite(): string {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = 12;
   const holder = { stack: '' };
   Error.captureStackTrace(holder, callSite);
   Error.stackTraceLimit = before;
-  const own = `${__dirname}/`;
   const frames = holder.stack.split('\n').slice(1);
-  const frame =
-    frames.find((line) => !line.includes(own) && !line.includes(__dirname)) ?? frames.at(-1) ?? '';
+  const frame = frames.find((line) => !line.includes(__dirname)) ?? frames.at(-1) ?? '';
   return frame.trim() || 'at an unknown place';
 }
 
 export class Guard {
   /** What a block needs beyond what was asked for. */
   static readonly extraBytes = kCanaryBytes;
-  /** The last buffer of each block, alive or freed. */
-  readonly #last = new WeakMap<Arena, (Record | undefined)[]>();
+  readonly #live = new Map<Buffer, Allocation>();
+  /** Length of the last buffer of each block that was handed out, with its place of allocation. */
+  readonly #last = new WeakMap<Arena, Map<number, { bytes: number; site: string }>>();
   readonly #sites = new WeakMap<Buffer, string>();
+  /** What scopes have freed at their end. */
+  #held: { view: WeakRef<Buffer>; bytes: number; allocation: Allocation }[] = [];
+
+  constructor() {
+    reportAtExit(this);
+  }
 
   /** Where a buffer was allocated, if it ever was. */
   siteOf(buffer: Buffer): string | undefined {
@@ -41,30 +75,31 @@ export class Guard {
   }
 
   /** Throws when somebody wrote into a free block since it was freed. Its bytes are set right again. */
-  checkFree(arena: Arena, block: number): void {
-    const last = this.#last.get(arena)?.[block];
+  checkFree(arena: Arena, number: number): void {
+    const last = this.#last.get(arena)?.get(number);
     if (last === undefined) return; // never handed out
-    const bytes = new Uint8Array(arena.buffer, block * arena.blockBytes, last.view.length);
+    const bytes = new Uint8Array(arena.buffer, arena.offsetOf(number), last.bytes);
     if (bytes.every((byte) => byte === kPoison)) return;
     bytes.fill(kPoison);
     throw new SlabError(
       slabCodes.useAfterFree,
-      `A buffer of ${last.view.length} bytes was written to after it was freed\n  allocated ${last.site}`,
+      `A buffer of ${last.bytes} bytes was written to after it was freed\n  allocated ${last.site}`,
     );
   }
 
-  allocated(arena: Arena, block: number, view: Buffer): void {
+  allocated(arena: Arena, number: number, view: Buffer): void {
     const site = callSite();
     this.#sites.set(view, site);
-    let records = this.#last.get(arena);
-    if (records === undefined) this.#last.set(arena, (records = []));
-    records[block] = { site, view };
-    this.#canary(arena, block, view).fill(kCanary);
+    this.#live.set(view, { site, scope: currentScope.getStore() });
+    let blocks = this.#last.get(arena);
+    if (blocks === undefined) this.#last.set(arena, (blocks = new Map()));
+    blocks.set(number, { bytes: view.length, site });
+    this.#canary(arena, number, view).fill(kCanary);
   }
 
   /** Throws when the canary is broken (and mends it); else overwrites the bytes. */
-  freed(arena: Arena, block: number, view: Buffer): void {
-    const canary = this.#canary(arena, block, view);
+  freed(arena: Arena, number: number, view: Buffer): void {
+    const canary = this.#canary(arena, number, view);
     if (!canary.every((byte) => byte === kCanary)) {
       canary.fill(kCanary);
       throw new SlabError(
@@ -73,9 +108,74 @@ export class Guard {
       );
     }
     view.fill(kPoison);
+    this.#live.delete(view);
   }
 
-  #canary(arena: Arena, block: number, view: Buffer): Uint8Array {
-    return new Uint8Array(arena.buffer, block * arena.blockBytes + view.length, kCanaryBytes);
+  /** Runs a scope's function so that what is made in it, now and later, is known as the scope's. */
+  static enter<T>(scope: ScopeRecord, run: () => T): T {
+    return currentScope.run(scope, run);
   }
+
+  /** A scope is about to free this one. */
+  freedByScope(view: Buffer): void {
+    const allocation = this.#live.get(view);
+    if (allocation === undefined) return;
+    if (this.#held.length >= kMaxHeld) this.#held = this.#held.slice(kMaxHeld / 2);
+    this.#held.push({ view: new WeakRef(view), bytes: view.length, allocation });
+  }
+
+  explain(): Outlived[] {
+    const found: Outlived[] = [];
+    for (const [view, { site, scope }] of this.#live) {
+      if (scope?.ended) found.push({ bytes: view.length, kind: 'in use', site, scope: scope.site });
+    }
+    this.#held = this.#held.filter(({ view }) => view.deref() !== undefined);
+    for (const { bytes, allocation } of this.#held) {
+      const { site, scope } = allocation;
+      found.push({ bytes, kind: 'referenced', site, scope: scope?.site ?? 'at an unknown place' });
+    }
+    return found;
+  }
+
+  /** What is in use, by the line that made it, most bytes first; undefined when nothing is. */
+  report(): string | undefined {
+    if (this.#live.size === 0) return undefined;
+    const bySite = new Map<string, { count: number; bytes: number }>();
+    let bytes = 0;
+    for (const [view, { site }] of this.#live) {
+      const sum = bySite.get(site) ?? { count: 0, bytes: 0 };
+      bySite.set(site, { count: sum.count + 1, bytes: sum.bytes + view.length });
+      bytes += view.length;
+    }
+    const lines = [...bySite]
+      .sort(([, a], [, b]) => b.bytes - a.bytes)
+      .map(([site, sum]) => `  ${sum.count} of ${sum.bytes} bytes, allocated ${site}`);
+    const more = lines.length - kMaxReportedSites;
+    if (more > 0) lines.splice(kMaxReportedSites, more, `  and ${more} more places`);
+    return `tailrace: ${this.#live.size} buffers of a guarded slab (${bytes} bytes) were never freed\n${lines.join('\n')}\n`;
+  }
+
+  #canary(arena: Arena, number: number, view: Buffer): Uint8Array {
+    return new Uint8Array(arena.buffer, arena.offsetOf(number) + view.length, kCanaryBytes);
+  }
+}
+
+const guards = new Set<WeakRef<Guard>>();
+let listening = false;
+
+/** One listener for all: prints what each guard has left when the thread ends. */
+function reportAtExit(guard: Guard): void {
+  if (!listening) {
+    listening = true;
+    process.on('exit', () => {
+      for (const each of guards) process.stderr.write(each.deref()?.report() ?? '');
+    });
+  }
+  for (const each of guards) if (each.deref() === undefined) guards.delete(each);
+  guards.add(new WeakRef(guard));
+}
+
+/** Slab.explain() of all guarded slabs of this thread. */
+export function explainAll(): Outlived[] {
+  return [...guards].flatMap((guard) => guard.deref()?.explain() ?? []);
 }

@@ -10,9 +10,11 @@
 
 import { backend } from '../backend/select';
 import { InvalidArgument, onlyKnown } from '../errors';
+import { explainAll, type Outlived } from './guard';
 import { Slab } from './slab';
 
 export { SlabError } from './errors';
+export type { Outlived } from './guard';
 export type { SlabLease, SlabScope } from './scope';
 export type { SizeStats } from './size-heap';
 export type { Slab, SlabStats } from './slab';
@@ -20,8 +22,19 @@ export type { Slab, SlabStats } from './slab';
 export interface SlabOptions {
   /** Most bytes of ArrayBuffers it may hold; default: no limit. Reaching it throws LimitError. */
   limit?: number | undefined;
-  /** Finds double frees, writes after free and behind the end, with the line that allocated. Slow. Default false. */
+  /**
+   * Finds double frees, writes after free and behind the end, what outlives its scope and what is never freed, with the
+   * line that allocated. Slow. Default: false, true where the addon is a debug build or TAILRACE_DEBUG has `guard=1`.
+   */
   guard?: boolean | undefined;
+}
+
+/**
+ * What outlived its request: buffers of all slabs of this thread with guard: true that were made inside a scope (in its
+ * function, or in what that started) and are in use, or referred to, after its end; with the line that made each.
+ */
+export function explain(): Outlived[] {
+  return explainAll();
 }
 
 /** Makes a slab. Throws InvalidArgument. */
@@ -30,7 +43,7 @@ export function slab(options: SlabOptions = {}): Slab {
     throw new InvalidArgument('options', 'an object', options);
   }
   onlyKnown(options, ['limit', 'guard']);
-  const { limit = Infinity, guard = false } = options;
+  const { limit = Infinity, guard = backend().memory.guarded } = options;
   if (typeof limit !== 'number' || !(limit > 0) || (limit !== Infinity && !Number.isSafeInteger(limit))) {
     throw new InvalidArgument('limit', 'a positive integer of bytes', limit);
   }

@@ -3,6 +3,7 @@
 
 import { ClosedError } from '../errors';
 import { SlabError, slabCodes } from './errors';
+import { callSite, Guard, type ScopeRecord } from './guard';
 import type { Slab, Watcher } from './slab';
 
 /** One leased Buffer. With a runtime that has Symbol.dispose it works with `using`. */
@@ -37,11 +38,14 @@ export class SlabLease implements Watcher {
 export class SlabScope implements Watcher {
   readonly #slab: Slab;
   readonly #buffers = new Set<Buffer>();
+  /** guard: true. How the buffers know it. */
+  readonly record: ScopeRecord | undefined;
   #open = true;
 
   /** @internal */
   constructor(slab: Slab) {
     this.#slab = slab;
+    if (slab.guard !== undefined) this.record = { site: callSite(), ended: false };
   }
 
   /** As Slab.alloc; freed with the scope. Throws ClosedError after its end. */
@@ -89,9 +93,11 @@ export class SlabScope implements Watcher {
   /** @internal Frees what is left. Frees all of it even when guard mode finds one overwritten; that error comes last. */
   end(): void {
     this.#open = false;
+    if (this.record !== undefined) this.record.ended = true;
     let failure: unknown;
     for (const buffer of [...this.#buffers]) {
       try {
+        this.#slab.guard?.freedByScope(buffer);
         this.#slab.free(buffer);
       } catch (error) {
         failure ??= error;
@@ -150,7 +156,8 @@ export function runScope<T>(slab: Slab, run: (scope: SlabScope) => T): T {
   const scope = new SlabScope(slab);
   let result: T;
   try {
-    result = run(scope);
+    const { record } = scope;
+    result = record === undefined ? run(scope) : Guard.enter(record, () => run(scope));
   } catch (error) {
     endAfterFailure(scope);
     throw error;

@@ -1,21 +1,22 @@
-// All blocks of one size: their arenas and the list of free ones, an Int32Array used as a stack, so that a free and
-// the next allocation of that size meet in the same, still cached block, and so that a million free blocks are
-// nothing the garbage collector has to look at.
+// All blocks of one size: their arenas and what is free of them.
+//
+// What is free and was handed out before is a stack of views: an allocation pops the very Buffer that a free has
+// pushed, without a look at anything else. (A stack of block numbers beside a table of views took twice as long: each
+// step waits for the one before.) What has no view that could be used again stands behind it as numbers: blocks of a
+// new arena, and those whose pages the system has.
 //
 // Arenas grow with what the size has in use (an eighth of it), so that few buffers hold little memory and many
-// buffers need few arenas. A block's number is base of its arena + place in it; bases are multiples of kArenaBlocks.
+// buffers need few arenas.
 
 import type { MemoryBackend } from '../backend/contract';
-import { Arena, kFree } from './arena';
+import { Arena, kArenaBlocks, kArenaShift, Mark } from './arena';
 
-/** Most blocks of an arena, a power of two. */
-export const kArenaBlocks = 4096;
-export const kArenaShift = 12;
 const kMaxArenaBytes = 1 << 20;
 
 /** Free blocks next to each other whose pages the system has back. */
 interface RestingRun {
   readonly arena: Arena;
+  /** Number of the first block. */
   readonly first: number;
   readonly count: number;
   readonly bytes: number;
@@ -33,11 +34,13 @@ export interface SizeStats {
 
 export class SizeHeap {
   readonly blockBytes: number;
-  /** Numbers of free blocks; the first `count` count. */
-  free: Int32Array = new Int32Array(0);
+  /** Views of free blocks; the first `count` count (what is behind them was handed out). */
+  readonly free: Buffer[] = [];
   count = 0;
-  /** By base / kArenaBlocks; holes are left by purge(). */
+  /** By number of the block / kArenaBlocks; holes are left by purge(). */
   readonly arenas: (Arena | undefined)[] = [];
+  /** Numbers of free blocks without a view, the next one last. */
+  #bare: number[] = [];
   #blocks = 0;
   #resting: RestingRun[] = [];
   #restingBlocks = 0;
@@ -48,6 +51,26 @@ export class SizeHeap {
   constructor(owner: object, blockBytes: number) {
     this.owner = owner;
     this.blockBytes = blockBytes;
+  }
+
+  arenaOf(number: number): Arena {
+    return this.arenas[number >> kArenaShift] as Arena;
+  }
+
+  /** Whether a block is free, with a view or without. */
+  get hasFree(): boolean {
+    return this.count > 0 || this.#bare.length > 0;
+  }
+
+  /** Takes a free block: its number. Only when hasFree. The view it had is none any more. */
+  takeNumber(): number {
+    if (this.count === 0) return this.#bare.pop() as number;
+    return Mark.numberOf(this.free[--this.count] as Buffer);
+  }
+
+  /** Gives a free block back that will not be used by the view it had. */
+  giveNumber(number: number): void {
+    this.#bare.push(number);
   }
 
   /** Bytes that the next arena would take; 0 when resting blocks do. */
@@ -68,7 +91,7 @@ export class SizeHeap {
     const run = this.#resting.pop();
     if (run !== undefined) {
       this.#restingBlocks -= run.count;
-      for (let i = run.count - 1; i >= 0; i--) this.free[this.count++] = run.arena.base + run.first + i;
+      for (let i = run.count - 1; i >= 0; i--) this.#bare.push(run.first + i);
       return 0;
     }
     const blocks = this.#nextBlocks();
@@ -78,30 +101,28 @@ export class SizeHeap {
     const arena = new Arena(this, buffer, this.blockBytes, slot * kArenaBlocks);
     this.arenas[slot] = arena;
     this.#blocks += blocks;
-    if (this.free.length < this.#blocks) {
-      // Room for every block there is: pushing needs no check.
-      const larger = new Int32Array(Math.max(this.#blocks, this.free.length * 2));
-      larger.set(this.free);
-      this.free = larger;
-    }
-    for (let block = blocks - 1; block >= 0; block--) this.free[this.count++] = arena.base + block;
+    for (let block = blocks - 1; block >= 0; block--) this.#bare.push(arena.base + block);
     return buffer.byteLength;
   }
 
-  /** Forgets an arena whose memory is gone, with all its blocks. Returns the bytes reserved no more. */
+  /**
+   * Forgets an arena whose memory is gone, with all its blocks. Returns how many of them were in use. Their views become
+   * strangers: arenaOf() gives undefined for them until the slot is used again, and `buffer.buffer` tells then.
+   */
   drop(arena: Arena): number {
     const slot = arena.base >> kArenaShift;
+    const before = this.stats().inUse;
+    const stays = (number: number) => number >> kArenaShift !== slot;
     this.arenas[slot] = undefined;
-    const left = this.free.subarray(0, this.count).filter((number) => number >> kArenaShift !== slot);
-    this.free.set(left);
-    this.count = left.length;
+    const views = this.free.slice(0, this.count).filter((view) => stays(Mark.numberOf(view)));
+    this.free.length = 0;
+    this.free.push(...views);
+    this.count = views.length;
+    this.#bare = this.#bare.filter(stays);
     this.#blocks -= arena.blocks;
     this.#resting = this.#resting.filter((run) => run.arena !== arena);
     this.#restingBlocks = this.#resting.reduce((sum, run) => sum + run.count, 0);
-    // Whoever still has one of its buffers is told so by free().
-    arena.state.fill(kFree);
-    arena.views.fill(undefined);
-    return arena.blocks * this.blockBytes;
+    return before - this.stats().inUse;
   }
 
   /**
@@ -109,15 +130,17 @@ export class SizeHeap {
    * `keepContent`: blocks must keep their bytes (guard mode). Returns bytes [reserved no more, given back].
    */
   purge(backend: MemoryBackend, keepContent: boolean): [number, number] {
+    const free = this.#takeFree();
     let dropped = 0;
     let givenBack = 0;
     let blocks = 0;
-    const resting: RestingRun[] = [];
-    this.count = 0;
+    const known = this.#resting;
+    this.#resting = [];
     for (let slot = 0; slot < this.arenas.length; slot++) {
       const arena = this.arenas[slot];
       if (arena === undefined) continue;
-      if (!arena.state.some((state) => state !== kFree)) {
+      const views = free[slot] as (Buffer | true | undefined)[];
+      if (!views.includes(undefined)) {
         this.arenas[slot] = undefined;
         dropped += arena.buffer.byteLength;
         // It may be long until the garbage collector looks: let the pages go now.
@@ -125,32 +148,59 @@ export class SizeHeap {
         continue;
       }
       blocks += arena.blocks;
-      givenBack += this.#restIn(arena, backend, keepContent, resting);
+      givenBack += this.#restIn(arena, views, keepContent ? undefined : backend, known);
     }
     this.#blocks = blocks;
-    this.#resting = resting;
-    this.#restingBlocks = resting.reduce((sum, run) => sum + run.count, 0);
+    this.#restingBlocks = this.#resting.reduce((sum, run) => sum + run.count, 0);
     return [dropped, givenBack];
   }
 
-  #restIn(arena: Arena, backend: MemoryBackend, keepContent: boolean, resting: RestingRun[]): number {
-    const before = new Map(this.#resting.filter((run) => run.arena === arena).map((run) => [run.first, run]));
+  /** Takes all free blocks out of the lists. By arena and block: its view, true when it has none, undefined: in use. */
+  #takeFree(): (Buffer | true | undefined)[][] {
+    const free = this.arenas.map((arena) => new Array<Buffer | true | undefined>(arena?.blocks ?? 0).fill(undefined));
+    const put = (number: number, what: Buffer | true) => {
+      (free[number >> kArenaShift] as (Buffer | true)[])[number & (kArenaBlocks - 1)] = what;
+    };
+    for (const run of this.#resting) {
+      for (let i = 0; i < run.count; i++) put(run.first + i, true);
+    }
+    for (const number of this.#bare) put(number, true);
+    for (let i = 0; i < this.count; i++) {
+      const view = this.free[i] as Buffer;
+      put(Mark.numberOf(view), view);
+    }
+    this.#bare = [];
+    this.free.length = 0;
+    this.count = 0;
+    return free;
+  }
+
+  /** Rests the runs of free blocks of an arena, or makes them free again where no page of theirs can go. */
+  #restIn(
+    arena: Arena,
+    free: (Buffer | true | undefined)[],
+    backend: MemoryBackend | undefined,
+    known: RestingRun[],
+  ): number {
     let givenBack = 0;
     for (let first = 0; first < arena.blocks; first++) {
-      if (arena.state[first] !== kFree) continue;
+      if (free[first] === undefined) continue;
       let end = first + 1;
-      while (end < arena.blocks && arena.state[end] === kFree) end++;
-      const offset = first * this.blockBytes;
-      const bytes = keepContent ? 0 : backend.giveBack(arena.buffer, offset, (end - first) * this.blockBytes);
+      while (end < arena.blocks && free[end] !== undefined) end++;
+      const number = arena.base + first;
+      const bytes =
+        backend?.giveBack(arena.buffer, first * this.blockBytes, (end - first) * this.blockBytes) ?? 0;
       if (bytes > 0) {
-        for (let block = first; block < end; block++) arena.views[block] = undefined;
-        resting.push({ arena, first, count: end - first, bytes });
+        this.#resting.push({ arena, first: number, count: end - first, bytes });
         // Runs that rested already were asked to rest again: count only what is new.
-        let known = 0;
-        for (let block = first; block < end; block++) known += before.get(block)?.bytes ?? 0;
-        givenBack += Math.max(0, bytes - known);
+        const inside = known.filter((run) => run.first >= number && run.first < arena.base + end);
+        givenBack += Math.max(0, bytes - inside.reduce((sum, run) => sum + run.bytes, 0));
       } else {
-        for (let block = end - 1; block >= first; block--) this.free[this.count++] = arena.base + block;
+        for (let block = end - 1; block >= first; block--) {
+          const view = free[block];
+          if (view === true) this.#bare.push(arena.base + block);
+          else this.free[this.count++] = view as Buffer;
+        }
       }
       first = end;
     }
@@ -167,7 +217,7 @@ export class SizeHeap {
       size: this.blockBytes,
       arenas: this.arenas.reduce((sum, arena) => sum + (arena === undefined ? 0 : 1), 0),
       blocks: this.#blocks,
-      inUse: this.#blocks - this.count - this.#restingBlocks,
+      inUse: this.#blocks - this.count - this.#bare.length - this.#restingBlocks,
     };
   }
 }

@@ -1,18 +1,18 @@
 // The slab: Buffers whose memory is used again, without the garbage collector.
 //
-// An allocation pops a block's number and hands out the view that the block had last time, when the length is the same;
-// a free pushes the number. Nothing is allocated in between and no native code is called. The price is that a view
-// may be used by a stale holder after somebody else got it: guard: true finds that (guard.ts).
+// An allocation pops the view that was freed last, when its length is the same; a free pushes it. Nothing is made in
+// between and no native code is called. The price is that a view may be used by a stale holder after somebody else got
+// it: guard: true finds that (guard.ts).
 
 import { constants } from 'node:buffer';
 import type { MemoryBackend } from '../backend/contract';
 import { InvalidArgument, LimitError } from '../errors';
-import { type Arena, kFree, kLive, kWatched, Mark } from './arena';
+import { type Arena, kArenaShift, kFree, kLive, kWatched, Mark } from './arena';
 import { SlabError, slabCodes } from './errors';
-import { Guard } from './guard';
+import { Guard, type Outlived } from './guard';
 import { runScope, SlabLease, type SlabScope } from './scope';
 import { kMaxPooledBytes, kSizeClasses, sizeClassOf, sizeOfClass } from './size-classes';
-import { kArenaBlocks, kArenaShift, SizeHeap, type SizeStats } from './size-heap';
+import { SizeHeap, type SizeStats } from './size-heap';
 
 /** Zeroed by a loop up to here, by fill() above. */
 const kLoopBytes = 512;
@@ -47,15 +47,19 @@ export class Slab {
   /** Heaps of one block each, for what is too large to share. */
   readonly #large = new Set<SizeHeap>();
   readonly #watchers = new Map<Buffer, Watcher>();
+  /** Largest size of the fast path: none in guard mode. */
+  readonly #pooledBytes: number;
   #reserved = 0;
   #allocations = 0;
-  #frees = 0;
+  /** Buffers in use whose arena a program has detached. */
+  #lost = 0;
 
   /** @internal Use slab(): it validates. */
   constructor(backend: MemoryBackend, limit: number, guard: boolean) {
     this.#backend = backend;
     this.#limit = limit;
     this.#guard = guard ? new Guard() : undefined;
+    this.#pooledBytes = guard ? -1 : kMaxPooledBytes;
     for (let i = 0; i < kSizeClasses; i++) this.#heaps.push(new SizeHeap(this, sizeOfClass(i)));
   }
 
@@ -70,9 +74,10 @@ export class Slab {
       buffer.fill(0);
       return buffer;
     }
-    const arena = Mark.arenaOf(buffer) as Arena;
+    const number = Mark.numberOf(buffer);
+    const arena = (Mark.heapOf(buffer) as SizeHeap).arenaOf(number);
     const words = arena.words;
-    const from = (Mark.blockOf(buffer) * arena.blockBytes) >> 3;
+    const from = arena.offsetOf(number) >> 3;
     const to = from + ((size + 7) >> 3);
     for (let i = from; i < to; i++) words[i] = 0;
     return buffer;
@@ -80,30 +85,47 @@ export class Slab {
 
   /** The same with whatever bytes the last user left: of this slab only. */
   allocUnsafe(size: number): Buffer {
-    if (typeof size !== 'number' || !(size >= 0 && size <= kMaxPooledBytes) || size !== (size | 0)) {
+    if (typeof size !== 'number' || !(size >= 0 && size <= this.#pooledBytes) || size !== (size | 0)) {
       return this.#allocSlow(size);
     }
-    if (this.#guard !== undefined) return this.#allocSlow(size);
     const heap = this.#heaps[sizeClassOf(size)] as SizeHeap;
-    if (heap.count === 0) this.#refill(heap);
-    const number = heap.free[--heap.count] as number;
-    const arena = heap.arenas[number >> kArenaShift] as Arena;
-    const block = number & (kArenaBlocks - 1);
-    arena.state[block] = kLive;
+    const top = heap.count - 1;
+    if (top < 0) return this.#fresh(heap, size);
+    const view = heap.free[top] as Buffer;
+    if (view.length !== size) return this.#fresh(heap, size);
+    heap.count = top;
+    Mark.setState(view, kLive);
     this.#allocations++;
-    const view = arena.views[block];
-    return view !== undefined && view.length === size ? view : this.#fresh(heap, arena, block, size);
+    return view;
+  }
+
+  /** A new view: of a block that has none, or had one of another length. */
+  #fresh(heap: SizeHeap, size: number): Buffer {
+    const number = this.#takeBlock(heap);
+    const view = heap.arenaOf(number).view(number, size);
+    Mark.setState(view, kLive);
+    this.#allocations++;
+    return view;
   }
 
   /**
-   * A view of another length than the block had. Here it is noticed when a program has detached an arena (Node 22 lets
+   * A block's number. Here it is noticed when a program has detached an arena (Node 22 lets
    * ArrayBuffer.prototype.transfer() do so, untransferable or not): then the slab goes on without it.
    */
-  #fresh(heap: SizeHeap, arena: Arena, block: number, size: number): Buffer {
-    if (arena.buffer.byteLength > 0) return arena.view(block, size);
-    this.#allocations--;
-    this.#reserved -= heap.drop(arena);
-    return this.allocUnsafe(size);
+  #takeBlock(heap: SizeHeap): number {
+    for (;;) {
+      if (!heap.hasFree) this.#refill(heap);
+      const number = heap.takeNumber();
+      const arena = heap.arenaOf(number);
+      if (arena.buffer.byteLength > 0) return number;
+      heap.giveNumber(number);
+      this.#drop(heap, arena);
+    }
+  }
+
+  #drop(heap: SizeHeap, arena: Arena): void {
+    this.#lost += heap.drop(arena);
+    this.#reserved -= arena.blocks * arena.blockBytes;
   }
 
   /**
@@ -111,17 +133,15 @@ export class Slab {
    * (ERR_TAILRACE_FOREIGN_BUFFER, ERR_TAILRACE_DOUBLE_FREE) and changes nothing then.
    */
   free(buffer: Buffer): void {
-    const arena = typeof buffer === 'object' && buffer !== null ? Mark.arenaOf(buffer) : undefined;
-    if (arena === undefined) throw foreign(buffer);
-    const block = Mark.blockOf(buffer);
-    const heap = arena.heap;
-    if (arena.views[block] !== buffer || arena.state[block] !== kLive || heap.owner !== this) {
-      this.#freeSlow(buffer, arena);
+    const heap = typeof buffer === 'object' && buffer !== null ? Mark.heapOf(buffer) : undefined;
+    if (heap === undefined) throw foreign(buffer);
+    // Without a length: an empty one, or its arena was detached.
+    if (Mark.stateOf(buffer) !== kLive || heap.owner !== this || buffer.length === 0) {
+      this.#freeSlow(buffer, heap);
       return;
     }
-    arena.state[block] = kFree;
-    heap.free[heap.count++] = arena.base + block;
-    this.#frees++;
+    Mark.setState(buffer, kFree);
+    heap.free[heap.count++] = buffer;
   }
 
   /** A Buffer (recycled bytes) with its own release(), which may be called again without effect. */
@@ -144,12 +164,14 @@ export class Slab {
   stats(): SlabStats {
     const classes: SizeStats[] = [];
     let inUse = 0;
+    let live = 0;
     let resting = 0;
     const large = [...this.#large].sort((a, b) => a.blockBytes - b.blockBytes);
     for (const heap of [...this.#heaps, ...large]) {
       const stats = heap.stats();
       if (stats.arenas === 0) continue;
       classes.push(stats);
+      live += stats.inUse;
       inUse += stats.inUse * stats.size;
       resting += heap.restingBytes();
     }
@@ -159,7 +181,7 @@ export class Slab {
       committed,
       inUse,
       allocations: this.#allocations,
-      frees: this.#frees,
+      frees: this.#allocations - this.#lost - live,
       classes,
       fragmentation: committed === 0 ? 0 : 1 - inUse / committed,
     };
@@ -180,10 +202,23 @@ export class Slab {
     return bytes;
   }
 
+  /**
+   * Slabs with guard: true: what outlived its request, that is, the scope it was made in. Buffers that are in use still,
+   * and those that the scope freed but something still refers to (known once the garbage collector has run), with the
+   * line that made them. Empty without guard.
+   */
+  explain(): Outlived[] {
+    return this.#guard?.explain() ?? [];
+  }
+
+  /** @internal */
+  get guard(): Guard | undefined {
+    return this.#guard;
+  }
+
   /** @internal Makes `watcher` hear of the end of a buffer just allocated. */
   watch(buffer: Buffer, watcher: Watcher): void {
-    const arena = Mark.arenaOf(buffer) as Arena;
-    arena.state[Mark.blockOf(buffer)] = kWatched;
+    Mark.setState(buffer, kWatched);
     this.#watchers.set(buffer, watcher);
   }
 
@@ -191,7 +226,7 @@ export class Slab {
     const bytes = heap.nextArenaBytes();
     if (this.#reserved + bytes > this.#limit) {
       this.purge();
-      if (heap.count > 0) return;
+      if (heap.hasFree) return;
       if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
         throw new LimitError(`the slab's limit of ${this.#limit} bytes is reached`);
       }
@@ -208,48 +243,55 @@ export class Slab {
     ) {
       throw new InvalidArgument('size', `an integer from 0 to ${constants.MAX_LENGTH - 65536}`, size);
     }
-    const extra = this.#guard === undefined ? 0 : Guard.extraBytes;
+    const guard = this.#guard;
+    const extra = guard === undefined ? 0 : Guard.extraBytes;
     const pooled = size + extra <= kMaxPooledBytes;
     // Whole system pages for the large ones, so that all of it can be given back.
     const heap = pooled
       ? (this.#heaps[sizeClassOf(size + extra)] as SizeHeap)
       : new SizeHeap(this, Math.ceil((size + extra) / 4096) * 4096);
-    if (heap.count === 0) this.#refill(heap);
+    const number = this.#takeBlock(heap);
+    const arena = heap.arenaOf(number);
+    try {
+      guard?.checkFree(arena, number);
+    } catch (error) {
+      heap.giveNumber(number); // nothing has changed
+      throw error;
+    }
     if (!pooled) this.#large.add(heap);
-    const number = heap.free[heap.count - 1] as number;
-    const arena = heap.arenas[number >> kArenaShift] as Arena;
-    const block = number & (kArenaBlocks - 1);
-    this.#guard?.checkFree(arena, block); // throws before anything has changed
-    heap.count--;
     this.#allocations++;
-    const view = arena.view(block, size);
-    arena.state[block] = kWatched; // so that free() comes by freeSlow
-    this.#guard?.allocated(arena, block, view);
+    const view = arena.view(number, size);
+    Mark.setState(view, kWatched); // so that free() comes by freeSlow
+    guard?.allocated(arena, number, view);
     return view;
   }
 
-  #freeSlow(buffer: Buffer, arena: Arena): void {
-    const heap = arena.heap;
-    const block = Mark.blockOf(buffer);
+  #freeSlow(buffer: Buffer, heap: SizeHeap): void {
     if (heap.owner !== this) throw foreign(buffer);
-    if (arena.views[block] !== buffer || arena.state[block] === kFree) {
-      throw freedTwice(this.#guard?.siteOf(buffer));
+    if (Mark.stateOf(buffer) === kFree) throw freedTwice(this.#guard?.siteOf(buffer));
+    const number = Mark.numberOf(buffer);
+    const arena = heap.arenas[number >> kArenaShift];
+    if (arena?.buffer !== buffer.buffer || arena.buffer.byteLength === 0) {
+      // A program has detached its arena: there is nothing to be taken back.
+      Mark.setState(buffer, kFree);
+      if (arena?.buffer.byteLength === 0) this.#drop(heap, arena);
+      throw foreign(buffer);
     }
-    this.#guard?.freed(arena, block, buffer); // throws on a broken canary, the buffer stays alive
+    this.#guard?.freed(arena, number, buffer); // throws on a broken canary, the buffer stays alive
     const watcher = this.#watchers.get(buffer);
     if (watcher !== undefined) {
       this.#watchers.delete(buffer);
       watcher.freed(buffer);
     }
-    arena.state[block] = kFree;
-    if (this.#guard !== undefined) arena.views[block] = undefined;
-    this.#frees++;
+    Mark.setState(buffer, kFree);
     if (this.#large.delete(heap)) {
       this.#reserved -= arena.buffer.byteLength;
       this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
-      return;
+    } else if (this.#guard !== undefined) {
+      heap.giveNumber(number); // the next one gets a view of its own
+    } else {
+      heap.free[heap.count++] = buffer;
     }
-    heap.free[heap.count++] = arena.base + block;
   }
 }
 

@@ -77,6 +77,11 @@ Napi::Object init_memory(Napi::Env env) {
   exports.Set("giveBack", Napi::Function::New(env, give_back, "giveBack"));
   exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
   exports.Set("purge", Napi::Function::New(env, purge_heap, "purge"));
+#if defined(NDEBUG)
+  exports.Set("debug", Napi::Boolean::New(env, false));
+#else
+  exports.Set("debug", Napi::Boolean::New(env, true));
+#endif
   return exports;
 }
 

@@ -17,3 +17,8 @@ export function makeArena(bytes: number): ArrayBuffer {
   markAsUntransferable(arena);
   return arena;
 }
+
+/** Whether TAILRACE_DEBUG asks for guarded slabs: `guard=1` among its comma-separated settings. */
+export function guardWanted(): boolean {
+  return (process.env['TAILRACE_DEBUG'] ?? '').split(',').includes('guard=1');
+}

@@ -2,10 +2,11 @@
 // one that is still held cannot be given back without native help.
 
 import type { MemoryBackend } from '../contract';
-import { makeArena } from './arena';
+import { guardWanted, makeArena } from './arena';
 
 export function create(): MemoryBackend {
   return {
+    guarded: guardWanted(),
     arena: makeArena,
     giveBack: () => 0,
     coreStats: () => undefined,

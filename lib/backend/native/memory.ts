@@ -1,7 +1,7 @@
 // Memory on the native backend: the same arenas, whose free pages the addon can give back, and the core's heap.
 
 import type { CoreHeapStats, MemoryBackend } from '../contract';
-import { makeArena } from '../js/arena';
+import { guardWanted, makeArena } from '../js/arena';
 import type { NativeAddon } from '../load';
 
 /** What native/binding/memory.cc exports. */
@@ -11,12 +11,15 @@ interface AddonMemory {
   /** Fills the first ten elements, in the order of CoreHeapStats. */
   stats(out: Float64Array): void;
   purge(): number;
+  /** Whether the core is a debug build. */
+  readonly debug: boolean;
 }
 
 export function create(addon: NativeAddon): MemoryBackend {
   const memory = addon.memory as AddonMemory;
   const figures = new Float64Array(10);
   return {
+    guarded: memory.debug || guardWanted(),
     arena: makeArena,
     giveBack: (arena, offset, bytes) => memory.giveBack(arena, offset, bytes),
     coreStats: (): CoreHeapStats => {
