@@ -78,8 +78,22 @@ export class Slab {
     const arena = (Mark.heapOf(buffer) as SizeHeap).arenaOf(number);
     const words = arena.words;
     const from = arena.offsetOf(number) >> 3;
-    const to = from + ((size + 7) >> 3);
-    for (let i = from; i < to; i++) words[i] = 0;
+    const to = from + (((size + 15) >> 4) << 1); // blocks are multiples of 16
+    let i = from;
+    for (; i + 8 <= to; i += 8) {
+      words[i] = 0;
+      words[i + 1] = 0;
+      words[i + 2] = 0;
+      words[i + 3] = 0;
+      words[i + 4] = 0;
+      words[i + 5] = 0;
+      words[i + 6] = 0;
+      words[i + 7] = 0;
+    }
+    for (; i < to; i += 2) {
+      words[i] = 0;
+      words[i + 1] = 0;
+    }
     return buffer;
   }
 
