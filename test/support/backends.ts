@@ -3,7 +3,10 @@
 
 import { loadAddon } from '../../lib/backend/load';
 
-/** Ends this file as skipped, with the reason. The runner accepts it only before any test has run. */
+/**
+ * Ends this file as skipped, with the reason. The runner accepts it only before any test has run, and where nothing may
+ * be skipped only when the reason begins with 'optional: '.
+ */
 export function skipFile(reason: string): never {
   console.log(`@skip-file ${reason}`);
   process.exit(0);
