@@ -68,7 +68,12 @@ function contestants(port: number): Contestant[] {
       get: () => peer.use((c) => c.get('key')),
       close: () => peer.drain().then(() => peer.clear()),
     },
-    { name: 'one connection, auto-pipelined', each: 20, get: () => one.get('key'), close: () => one.disconnect() },
+    {
+      name: 'one connection, auto-pipelined',
+      each: 20,
+      get: () => one.get('key'),
+      close: () => one.disconnect(),
+    },
   ];
 }
 
@@ -126,7 +131,9 @@ async function main(): Promise<void> {
       await sleep(50);
     }
   }
-  console.log(`Redis GET, ${callers} callers, Node ${runtimeInfo().node}: medians of 5 rounds, turn and turn about\n`);
+  console.log(
+    `Redis GET, ${callers} callers, Node ${runtimeInfo().node}: medians of 5 rounds, turn and turn about\n`,
+  );
   const base = results.get('connect per request') as Result[];
   for (const { name } of all) {
     const mine = results.get(name) as Result[];

@@ -114,8 +114,20 @@ async function rest(): Promise<void> {
   const peer: number[] = [];
   const ours: number[] = [];
   for (let round = 0; round < 3; round++) {
-    peer.push(await million('Buffer.allocUnsafe', () => Buffer.allocUnsafe(16384), () => {}));
-    ours.push(await million('slab', () => memory.allocUnsafe(16384), (buffer) => memory.free(buffer)));
+    peer.push(
+      await million(
+        'Buffer.allocUnsafe',
+        () => Buffer.allocUnsafe(16384),
+        () => {},
+      ),
+    );
+    ours.push(
+      await million(
+        'slab',
+        () => memory.allocUnsafe(16384),
+        (buffer) => memory.free(buffer),
+      ),
+    );
   }
   console.log(`${'ratio of the medians'.padEnd(34)}${(median(peer) / median(ours)).toFixed(1)}x`);
 

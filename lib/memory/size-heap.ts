@@ -157,7 +157,9 @@ export class SizeHeap {
 
   /** Takes all free blocks out of the lists. By arena and block: its view, true when it has none, undefined: in use. */
   #takeFree(): (Buffer | true | undefined)[][] {
-    const free = this.arenas.map((arena) => new Array<Buffer | true | undefined>(arena?.blocks ?? 0).fill(undefined));
+    const free = this.arenas.map((arena) =>
+      new Array<Buffer | true | undefined>(arena?.blocks ?? 0).fill(undefined),
+    );
     const put = (number: number, what: Buffer | true) => {
       (free[number >> kArenaShift] as (Buffer | true)[])[number & (kArenaBlocks - 1)] = what;
     };

@@ -239,7 +239,7 @@ export class Slab {
   #refill(heap: SizeHeap): void {
     const bytes = heap.nextArenaBytes();
     if (this.#reserved + bytes > this.#limit) {
-      this.purge();
+      if (bytes <= this.#limit) this.purge(); // else no room could be enough
       if (heap.hasFree) return;
       if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
         throw new LimitError(`the slab's limit of ${this.#limit} bytes is reached`);

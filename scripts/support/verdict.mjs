@@ -35,7 +35,8 @@ export function uvuVerdict(run, { limitSeconds, allowSkippedFiles = true }) {
   const skip = skipMark.exec(run.output);
   if (skip !== null && summaries.length === 0) {
     // What is optional everywhere (another program that is not installed) may always be skipped.
-    if (!allowSkippedFiles && !skip[1].startsWith('optional: ')) return failedBy(`was skipped (${skip[1]}), which is not allowed in this run`);
+    if (!allowSkippedFiles && !skip[1].startsWith('optional: '))
+      return failedBy(`was skipped (${skip[1]}), which is not allowed in this run`);
     return { passed: 0, failed: 0, skipped: 1, skipReason: skip[1] };
   }
   if (summaries.length === 0) return failedBy('ran no test (is .run() missing?)');

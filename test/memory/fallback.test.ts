@@ -2,6 +2,8 @@
 
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
+import { misuse } from './misuse';
 
 onFallback();
 conformance('fallback').run();
+misuse('fallback').run();

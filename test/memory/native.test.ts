@@ -9,9 +9,11 @@ import { backend } from '../../lib/backend/select';
 import { slab } from '../../lib/memory';
 import { onNative } from '../support/backends';
 import { conformance } from './conformance';
+import { misuse } from './misuse';
 
 onNative();
 conformance('native').run();
+misuse('native').run();
 
 const test = suite('memory, native only');
 

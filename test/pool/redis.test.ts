@@ -87,7 +87,9 @@ test('a connection for each request: as many connects as requests', async () => 
 test('a pool: a thousand callers, at most max connects in all', async () => {
   const clients = connections(10);
   const before = await everConnected();
-  const replies = await Promise.all(Array.from({ length: 1000 }, () => clients.use((client) => client.get('key'))));
+  const replies = await Promise.all(
+    Array.from({ length: 1000 }, () => clients.use((client) => client.get('key'))),
+  );
   assert.ok(replies.every((reply) => reply === 'value'));
   assert.ok((await everConnected()) - before <= 10);
   assert.ok((await connected()) <= 10);
@@ -100,10 +102,12 @@ test('exhaustion: who waits too long, or is one too many, hears so; the others a
   const before = await everConnected();
   const [a, b] = [await clients.acquire(), await clients.acquire()];
   const outcomes = Array.from({ length: 25 }, () =>
-    clients.use((client) => client.get('key')).then(
-      (reply) => reply,
-      (error: { code: string }) => error.code,
-    ),
+    clients
+      .use((client) => client.get('key'))
+      .then(
+        (reply) => reply,
+        (error: { code: string }) => error.code,
+      ),
   );
   assert.equal(clients.pending, 20);
   const first = await Promise.all(outcomes);
@@ -111,7 +115,9 @@ test('exhaustion: who waits too long, or is one too many, hears so; the others a
   assert.equal(first.filter((code) => code === 'ERR_TAILRACE_TIMEOUT').length, 20);
   clients.release(a);
   clients.release(b);
-  const second = await Promise.all(Array.from({ length: 20 }, () => clients.use((client) => client.get('key'))));
+  const second = await Promise.all(
+    Array.from({ length: 20 }, () => clients.use((client) => client.get('key'))),
+  );
   assert.ok(second.every((reply) => reply === 'value'));
   assert.equal((await everConnected()) - before, 2);
   await clients.close();

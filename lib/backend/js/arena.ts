@@ -20,5 +20,5 @@ export function makeArena(bytes: number): ArrayBuffer {
 
 /** Whether TAILRACE_DEBUG asks for guarded slabs: `guard=1` among its comma-separated settings. */
 export function guardWanted(): boolean {
-  return (process.env['TAILRACE_DEBUG'] ?? '').split(',').includes('guard=1');
+  return (process.env.TAILRACE_DEBUG ?? '').split(',').includes('guard=1');
 }
