@@ -222,6 +222,11 @@ export interface MemoryBackend {
   giveBack(arena: ArrayBuffer, offset: number, bytes: number): number;
   /** The core's heap; undefined on the fallback, which has none. */
   coreStats(): CoreHeapStats | undefined;
+  /**
+   * The same figures without a call: in the order of CoreHeapStats, read by Atomics.load, a fifth of a second old while
+   * the heap is in use and as old as its last use when not. The limit is 2^64 - 1 when there is none.
+   */
+  readonly coreCounters: BigUint64Array | undefined;
   /** Gives the core's free pages back; returns bytes. 0 on the fallback. */
   purgeCore(): number;
 }

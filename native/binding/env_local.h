@@ -23,6 +23,8 @@ struct EnvLocal {
   Alive alive{Kind::environment};
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
   memory::Cache cache;                             // first, so that it outlives all that draws from it
+  Napi::Reference<Napi::TypedArray> heap_words;    // over a SharedArrayBuffer, kept for
+  memory::Publication heap_figures;                // which writes to it, and stops first
   LoopHost* loop_host = nullptr;                   // not owned: it ends by its own cleanup hook, before this
   ServerHost* server_host = nullptr;               // likewise, with the loop host
   NetHost* net_host = nullptr;                     // likewise

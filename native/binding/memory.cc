@@ -65,6 +65,28 @@ Napi::Value heap_stats(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+Napi::Value publish_heap(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < memory::Publication::kWords) {
+    Napi::TypeError::New(env, "publish(BigUint64Array(10))").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  // By the plain call: node-addon-api wants an ArrayBuffer behind a typed array, and here is a shared one.
+  void* words = nullptr;
+  if (napi_get_typedarray_info(env, info[0], nullptr, nullptr, &words, nullptr, nullptr) != napi_ok ||
+      !words) {
+    Napi::TypeError::New(env, "not memory that can be shared").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  EnvLocal& local = env_local(env);
+  local.heap_figures.stop();
+  local.heap_words = Napi::Persistent(info[0].As<Napi::TypedArray>());
+  local.heap_figures.start(static_cast<std::atomic<uint64_t>*>(words));
+  return env.Undefined();
+}
+
 Napi::Value purge_heap(const Napi::CallbackInfo& info) {
   env_local(info.Env()).cache.flush();
   return Napi::Number::New(info.Env(), static_cast<double>(memory::purge()));
@@ -76,6 +98,7 @@ Napi::Object init_memory(Napi::Env env) {
   Napi::Object exports = Napi::Object::New(env);
   exports.Set("giveBack", Napi::Function::New(env, give_back, "giveBack"));
   exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
+  exports.Set("publish", Napi::Function::New(env, publish_heap, "publish"));
   exports.Set("purge", Napi::Function::New(env, purge_heap, "purge"));
 #if defined(NDEBUG)
   exports.Set("debug", Napi::Boolean::New(env, false));

@@ -5,7 +5,7 @@
 
 namespace tailrace::binding {
 
-/** exports.memory: { giveBack, stats, purge }; typed in lib/backend/native/memory.ts. */
+/** exports.memory: { giveBack, stats, publish, purge, debug }; typed in lib/backend/native/memory.ts. */
 Napi::Object init_memory(Napi::Env env);
 
 }  // namespace tailrace::binding

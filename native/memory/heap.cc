@@ -68,6 +68,9 @@ namespace {
 /** scavenge() and purge() of several threads do not pile up, and the time is told by one at a time. */
 constinit Mutex scavenge_mutex{LockRank::memory_caches};
 
+constinit Mutex publish_mutex{LockRank::leaf};
+constinit Publication* publications = nullptr;  // under publish_mutex
+
 size_t give_back(size_t max_bytes, bool at_once) noexcept {
   for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(at_once);
   size_t done = page_heap.scavenge(max_bytes, at_once);
@@ -84,11 +87,50 @@ size_t give_back(size_t max_bytes, bool at_once) noexcept {
 
 }  // namespace
 
+void Publication::start(std::atomic<uint64_t>* words) noexcept {
+  stop();
+  {
+    LockGuard guard(publish_mutex);
+    words_ = words;
+    next_ = publications;
+    publications = this;
+  }
+  publish();
+}
+
+void Publication::stop() noexcept {
+  LockGuard guard(publish_mutex);
+  for (Publication** at = &publications; *at; at = &(*at)->next_) {
+    if (*at != this) continue;
+    *at = next_;
+    break;
+  }
+  words_ = nullptr;
+}
+
+void publish() noexcept {
+  {
+    LockGuard guard(publish_mutex);
+    if (!publications) return;  // nobody reads
+  }
+  const Stats now = stats();
+  const uint64_t figures[Publication::kWords] = {
+      now.reserved_bytes, now.committed_bytes, now.in_use_bytes,     now.cached_bytes, now.limit_bytes,
+      now.refills,        now.releases,        now.given_back_bytes, now.refused,      now.caches};
+  LockGuard guard(publish_mutex);
+  for (Publication* each = publications; each; each = each->next_) {
+    // relaxed: each figure is its own message; partner: whoever reads the words (Atomics.load in JavaScript)
+    for (size_t i = 0; i < Publication::kWords; i++)
+      each->words_[i].store(figures[i], std::memory_order_relaxed);
+  }
+}
+
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept {
   if (!scavenge_mutex.try_lock()) return 0;  // somebody is at it
   page_heap.decay.tell(now_ns);
   const size_t done = give_back(max_bytes, false);
   scavenge_mutex.unlock();
+  publish();
   return done;
 }
 
@@ -101,8 +143,13 @@ bool scavenge_pending() noexcept {
 }
 
 size_t purge() noexcept {
-  LockGuard guard(scavenge_mutex);
-  return give_back(SIZE_MAX, true);
+  size_t done;
+  {
+    LockGuard guard(scavenge_mutex);
+    done = give_back(SIZE_MAX, true);
+  }
+  publish();
+  return done;
 }
 
 void set_limit(size_t bytes) noexcept { page_heap.set_limit(bytes); }

@@ -5,6 +5,7 @@
 // has no destructor, since threads may use it while the process exits.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,6 +40,32 @@ struct Stats {
 /** Not one snapshot: each figure is right for some moment during the call. Takes locks; not for a hot path.
  */
 Stats stats() noexcept;
+
+/**
+ * Figures of the heap that others read without a call: Publication::kWords words, in the order of Stats'
+ * first fields, written now and then (by scavenge and purge, and by caches every many batches), each on its
+ * own. The words must stay until stop() has returned.
+ */
+class Publication {
+ public:
+  static constexpr size_t kWords = 10;
+  constexpr Publication() noexcept = default;
+  ~Publication() { stop(); }
+  Publication(const Publication&) = delete;
+  Publication& operator=(const Publication&) = delete;
+  /** Writes to these words from now on, at once for the first time. */
+  void start(std::atomic<uint64_t>* words) noexcept;
+  /** Nobody writes to them any more when this returns. */
+  void stop() noexcept;
+
+ private:
+  friend void publish() noexcept;
+  std::atomic<uint64_t>* words_ = nullptr;
+  Publication* next_ = nullptr;
+};
+
+/** Brings all publications up to date. */
+void publish() noexcept;
 
 /** Bytes that may be used at `p`; under ASan what was asked for may be less, and only that may be touched. */
 size_t usable_size(const void* p) noexcept;

@@ -62,6 +62,32 @@ test("the core's heap has figures and can be purged", () => {
   assert.ok(memory.purgeCore() >= 0);
 });
 
+test("the core's figures are read without a call, in workers that end at any moment too", async () => {
+  const { memory, json } = backend();
+  const counters = memory.coreCounters;
+  assert.ok(counters !== undefined);
+  assert.equal(memory.coreCounters, counters);
+  const given = Atomics.load(counters, 7);
+  json.parse(`[${'1,'.repeat(200_000)}1]`, undefined);
+  memory.purgeCore();
+  const stats = memory.coreStats();
+  assert.equal(Number(Atomics.load(counters, 0)), stats?.reserved);
+  assert.equal(Number(Atomics.load(counters, 7)), stats?.givenBack);
+  assert.ok(Atomics.load(counters, 7) >= given);
+  const select = resolve(__dirname, '..', '..', 'lib', 'backend', 'select');
+  const code = `
+    const { memory } = require(${JSON.stringify(select)}).backend();
+    memory.coreCounters;
+    require('node:worker_threads').parentPort.postMessage('ready');
+    (function churn() { memory.purgeCore(); setImmediate(churn); })();`;
+  for (let round = 0; round < 3; round++) {
+    const workers = Array.from({ length: 3 }, () => new Worker(code, { eval: true }));
+    await Promise.all(workers.map((worker) => new Promise((done) => worker.once('message', done))));
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    for (let i = 0; i < 100; i++) memory.purgeCore(); // writes to all that are left
+  }
+});
+
 test('workers with slabs of their own, ended at any moment, leave nothing behind', async () => {
   const { memory } = backend();
   const before = memory.coreStats()!.caches;

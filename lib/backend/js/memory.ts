@@ -10,6 +10,7 @@ export function create(): MemoryBackend {
     arena: makeArena,
     giveBack: () => 0,
     coreStats: () => undefined,
+    coreCounters: undefined,
     purgeCore: () => 0,
   };
 }

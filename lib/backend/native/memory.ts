@@ -10,6 +10,8 @@ interface AddonMemory {
   giveBack(arena: ArrayBuffer, offset: number, bytes: number): number;
   /** Fills the first ten elements, in the order of CoreHeapStats. */
   stats(out: Float64Array): void;
+  /** From now on the core writes its figures there; the first ten elements, over a SharedArrayBuffer. */
+  publish(out: BigUint64Array): void;
   purge(): number;
   /** Whether the core is a debug build. */
   readonly debug: boolean;
@@ -18,6 +20,7 @@ interface AddonMemory {
 export function create(addon: NativeAddon): MemoryBackend {
   const memory = addon.memory as AddonMemory;
   const figures = new Float64Array(10);
+  let counters: BigUint64Array | undefined;
   return {
     guarded: memory.debug || guardWanted(),
     arena: makeArena,
@@ -38,6 +41,14 @@ export function create(addon: NativeAddon): MemoryBackend {
         refused: refused as number,
         caches: caches as number,
       };
+    },
+    get coreCounters(): BigUint64Array {
+      // Made when first looked at: few programs do.
+      if (counters === undefined) {
+        counters = new BigUint64Array(new SharedArrayBuffer(80));
+        memory.publish(counters);
+      }
+      return counters;
     },
     purgeCore: () => memory.purge(),
   };
