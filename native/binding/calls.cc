@@ -59,7 +59,17 @@ Napi::Value drain(const Info& info) {
   tail[2] = batch.ascii ? 1 : 0;
   tail[3] = static_cast<int32_t>(batch.bytes);
   tail[4] = static_cast<int32_t>(batch.needed);
+  if (batch.refused > 0) env_local(info.Env()).server_host->deliver(*group);
   return Napi::Number::New(info.Env(), batch.calls);
+}
+
+/** refuse(group, maxCalls): JS has no memory to run calls in; so many that wait are answered as failed. */
+Napi::Value refuse(const Info& info) {
+  JsGroup* group = group_of(info);
+  if (!group) return info.Env().Undefined();
+  const uint32_t refused = group->drain.refuse(info[1].As<Napi::Number>().Uint32Value());
+  if (refused > 0) env_local(info.Env()).server_host->deliver(*group);
+  return Napi::Number::New(info.Env(), refused);
 }
 
 /** flush(server): settles what the reply buffer has and writes it. */
@@ -200,6 +210,7 @@ void add_calls(Napi::Env env, Napi::Object& out) {
     out.Set(name, Napi::Function::New(env, function, name));
   };
   add("drain", drain);
+  add("refuse", refuse);
   add("flush", flush);
   add("reply", reply);
   add("head", head);

@@ -97,8 +97,9 @@ void Connection::tighten(sched::P& p, RequestRecord& record, Call& call, uint64_
 }
 
 void Connection::drain(sched::P& p) noexcept {
-  if (flags_ & kDead) return;
-  if (idle() && in_bytes_ == 0) destroy(p);
+  // One that lingers has sent its last reply and closes by itself, at the latest when the drain's time is up.
+  if (flags_ & (kDead | kLingering)) return;
+  if (idle() && !started_ns_) destroy(p);
   if (flags_ & kDead) reap(p);
 }
 

@@ -20,6 +20,12 @@ constexpr size_t kReadMost = 256 * 1024;
 // said.
 constexpr size_t kGrowBytes = 64 * 1024;
 
+/** Some clients send an empty line behind a body (RFC 9112 2.2): the parser skips it before the next request,
+ * and until that comes the connection is as idle as before. */
+bool stray_line(const char* data, size_t size) noexcept {
+  return data[0] == '\r' && (size == 1 || (size == 2 && data[1] == '\n'));
+}
+
 size_t room_for(size_t size, size_t want) noexcept {
   return std::max({kLeastKept, size, std::min(want, size + std::max(size, kGrowBytes))});
 }
@@ -79,7 +85,7 @@ bool Connection::consume(sched::P& p, ServerLocal& local, char* data, size_t siz
       }
       break;
     }
-    if (!started_ns_) started_ns_ = p.now_ns();
+    if (!started_ns_ && !stray_line(data + at, size - at)) started_ns_ = p.now_ns();
     progress = {0, size - at, 0};
     const Step outcome = step(p, local, data + at, size - at, &progress);
     if (outcome == Step::stop) {

@@ -86,7 +86,8 @@ RequestRecord* Connection::open_record(Exchange& exchange, Endpoint& endpoint, u
 void Connection::write_ready(sched::P& p, ServerLocal& local) noexcept {
   while (first_ && first_->ready && !(flags_ & kDead)) {
     RequestRecord& record = *first_;
-    const bool last = !record.next && in_bytes_ == 0;
+    // Nothing of a further request has come: an empty line behind a body is none.
+    const bool last = !record.next && !started_ns_ && !(flags_ & kStalled);
     const bool keep_alive = record.keep_alive && !(last && (server_->draining() || (flags_ & kClosing)));
     if (!keep_alive) flags_ |= kClosing;
     server_->stats().replies.add(1);

@@ -1,8 +1,10 @@
 // See segment.h.
 #include "server/segment.h"
-#include "base/bytes.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "base/bytes.h"
 
 namespace tailrace::server {
 
@@ -120,7 +122,13 @@ Batch Drain::seal(int32_t* words, uint32_t max_calls, char* bytes, uint32_t capa
   Call* taken[kMaxCalls];
   uint32_t room = 2;  // the brackets
   if (max_calls > kMaxCalls) max_calls = kMaxCalls;
-  if (!table_.reserve(max_calls)) return batch;
+  if (!table_.reserve(max_calls)) {
+    if (table_.room() == 0) {
+      batch.refused = refuse(max_calls);
+      return batch;
+    }
+    max_calls = std::min(max_calls, table_.room());
+  }
   while (batch.calls < max_calls) {
     Call* call = next();
     if (!call) break;
@@ -168,6 +176,16 @@ Batch Drain::seal(int32_t* words, uint32_t max_calls, char* bytes, uint32_t capa
   }
   batch.bytes = at;
   return batch;
+}
+
+uint32_t Drain::refuse(uint32_t max_calls) noexcept {
+  uint32_t refused = 0;
+  for (; refused < max_calls; refused++) {
+    Call* call = next();
+    if (!call) break;
+    server::abandon(*call);
+  }
+  return refused;
 }
 
 void Drain::abandon() noexcept {

@@ -43,6 +43,8 @@ class CallTable {
   /** Takes any one that is left; null when empty. For the end. */
   Call* take_any() noexcept;
   uint32_t size() const noexcept { return size_; }
+  /** Calls that may be added without reserve(). */
+  uint32_t room() const noexcept { return capacity_ - size_; }
 
  private:
   struct Entry {
@@ -68,6 +70,7 @@ struct Batch {
   uint32_t joined_bytes = 0;  // the joined text's length; it stands at the front
   bool ascii = true;          // of the joined text
   uint32_t needed = 0;        // no call, but one waits that needs a view of so many bytes
+  uint32_t refused = 0;       // no call, and no memory for a handle: so many were refused, see refuse()
 };
 
 class Drain {
@@ -89,6 +92,12 @@ class Drain {
 
   /** Seals as many waiting calls as fit; `words` has room for `max_calls` of them (at most kMaxCalls). */
   Batch seal(int32_t* words, uint32_t max_calls, char* bytes, uint32_t capacity, uint64_t now_ns) noexcept;
+  /**
+   * Answers at most so many waiting calls as failed: there is no memory to run them in, and to leave them
+   * would make the loop come back for them at once, again and again. Returns how many; the caller then turns
+   * or kicks the group's P.
+   */
+  uint32_t refuse(uint32_t max_calls) noexcept;
   /** Something waits: in the group, or taken from it and not sealed yet. */
   bool pending() const noexcept { return held_ || group_.size() > 0; }
   /** The isolate ends: calls that it took are answered as abandoned, one that it had not begun is put back.

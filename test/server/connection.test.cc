@@ -385,7 +385,7 @@ TEST_CASE(
   Client idle(rig.port), busy(rig.port), stuck(rig.port);
   idle.write("GET /livez HTTP/1.1\r\nHost: t\r\n\r\n");
   CHECK(status_of(idle.reply(rig)) == "200");
-  busy.write(post(call_text("1", "slow", "[]")));
+  busy.write(post(call_text("1", "slow", "[]")) + "\r\n");  // the empty line is no further request
   wait_until([&] {
     rig.step(1);
     return rig.kept.size() == 1;
@@ -416,4 +416,26 @@ TEST_CASE(
   CHECK(stuck.ended());
   rig.answer(*rig.kept[1], "\"late\"");
   rig.turn_inbox();
+}
+
+TEST_CASE("draining: a refused peer that is still being listened to keeps its reply") {
+  ServerRig rig;
+  Client client(rig.port);
+  client.write("BAD\r\n\r\n");
+  CHECK(status_of(client.reply(rig)) == "400");
+  {
+    sched::Hold hold(rig.loop.m());
+    rig.server->drain(rig.loop.p(), os::monotonic_ns() + 60'000'000'000);
+  }
+  // Closed with unread bytes, the system would send a reset, which can overtake the reply.
+  CHECK(client.write(std::string(100'000, 'x')));
+  rig.step(10);
+  CHECK(client.write("x"));
+  CHECK(client.error() == 0);
+  CHECK_FALSE(rig.server->closed());
+  client.close();
+  wait_until([&] {
+    rig.step(1);
+    return rig.server->closed();
+  });
 }

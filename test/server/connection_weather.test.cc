@@ -55,6 +55,51 @@ TEST_CASE(
     CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[2],"id":2})");
   }
 }
+
+TEST_CASE("an empty line behind a body is no request: the connection stays idle, and is closed as one") {
+  static std::atomic<int64_t> ahead_ns{0};
+  static os::Fakes fakes;
+  fakes.skew_ns = [](void*) noexcept { return ahead_ns.load(); };
+  const os::ScopedFakes scope(fakes);
+  constexpr int64_t kSecond = 1'000'000'000;
+  for (const char* stray : {"\r\n", "\r"}) {
+    ahead_ns = 0;
+    server::Limits limits = default_limits();
+    limits.header_ms = 10'000;
+    limits.idle_ms = 60'000;
+    ServerRig rig(limits);
+    Client client(rig.port);
+    client.write(post(call_text("1", "echo", "[1]")) + stray);
+    CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[1],"id":1})");
+    ahead_ns = 20 * kSecond;
+    rig.loop.run();
+    client.poll();
+    CHECK(client.text() == "");  // no 408
+    CHECK_FALSE(client.ended());
+    // The rest of the line, and the next request behind it.
+    client.write(std::string("\r\n").substr(std::strlen(stray)) + post(call_text("2", "echo", "[2]")));
+    CHECK(body_of(client.reply(rig)) == R"({"jsonrpc":"2.0","result":[2],"id":2})");
+    client.write(stray);
+    rig.step(10);
+    ahead_ns = 50 * kSecond;
+    rig.loop.run();
+    CHECK(rig.server->stats().connections.read() == 1);
+    ahead_ns = 85 * kSecond;
+    rig.loop.run();
+    client.poll();
+    CHECK(client.ended());
+    CHECK(client.text() == "");
+    CHECK(rig.server->stats().timeouts.read() == 0);
+  }
+  // Nor does it hold up a drain.
+  ServerRig rig;
+  Client client(rig.port);
+  client.write(post(call_text("1", "echo", "[1]")) + "\r\n");
+  (void)client.reply(rig);
+  sched::Hold hold(rig.loop.m());
+  rig.server->drain(rig.loop.p(), os::monotonic_ns() + 60 * kSecond);
+  CHECK(rig.server->closed());
+}
 #endif
 
 TEST_CASE("health is answered by a native M while the loop is blocked, and the queue in order afterwards") {

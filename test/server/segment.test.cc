@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../sched/loop.h"
+#include "memory/heap.h"
 #include "server/segment.h"
 
 using namespace tailrace;
@@ -127,6 +128,76 @@ TEST_CASE("a call that expired in the queue is not begun") {
   CHECK(drain.seal(words.data(), 512, bytes.data(), 1024, 0).calls == 0);
   loop.run();
   CHECK(returned == 1);
+  group->release(cache);
+}
+
+TEST_CASE("without memory for handles calls are refused, not left to spin; afterwards all is as before") {
+  memory::Cache cache;
+  test::Loop loop;
+  std::atomic<int> returned{0};
+  HandlerGroup* group = HandlerGroup::create(cache, nullptr, 16);
+  std::vector<int32_t> words(Drain::kWords * Drain::kMaxCalls);
+  std::vector<char> bytes(1024);
+  CallTable table(cache);
+  Drain drain(*group, table);
+  RequestRecord* record = make_record(cache, loop.p(), {"[1]", "[2]"}, &returned);
+  RequestRecord* later = make_record(cache, loop.p(), {"[3]"}, &returned);
+  CHECK(group->push(record->calls()[0]));
+  CHECK(group->push(record->calls()[1]));
+
+  std::vector<void*> hoard;
+  memory::set_limit(1);
+  for (size_t size : {16384u, 8192u, 4096u, 2048u, 1024u}) {
+    while (void* block = cache.allocate(size)) hoard.push_back(block);
+  }
+  Batch batch = drain.seal(words.data(), 512, bytes.data(), 1024, 0);
+  CHECK(batch.calls == 0);
+  CHECK(batch.needed == 0);
+  CHECK(batch.refused == 2);
+  CHECK_FALSE(drain.pending());
+  CHECK(record->calls()[0].state == CallState::abandoned);
+  loop.run();
+  CHECK(returned == 1);
+
+  memory::set_limit(memory::kUnlimited);
+  for (void* block : hoard) cache.free(block);
+  CHECK(group->push(later->calls()[0]));
+  batch = drain.seal(words.data(), 512, bytes.data(), 1024, 0);
+  CHECK(batch.calls == 1);
+  CHECK(batch.refused == 0);
+  drain.abandon();
+  loop.run();
+  CHECK(returned == 2);
+  group->release(cache);
+}
+
+TEST_CASE("a full table goes on with the handles that come free when it cannot grow") {
+  memory::Cache cache;
+  test::Loop loop;
+  HandlerGroup* group = HandlerGroup::create(cache, nullptr, 256);
+  std::vector<int32_t> words(Drain::kWords * Drain::kMaxCalls);
+  std::vector<char> bytes(8192);
+  CallTable table(cache);
+  Drain drain(*group, table);
+  RequestRecord* record = make_record(cache, loop.p(), std::vector<std::string>(100, "[1]"));
+  for (uint32_t i = 0; i < 100; i++) CHECK(group->push(record->calls()[i]));
+  CHECK(drain.seal(words.data(), 60, bytes.data(), 8192, 0).calls == 60);  // of 64 handles
+  std::vector<void*> hoard;
+  memory::set_limit(1);
+  for (size_t size : {16384u, 8192u, 4096u, 2048u, 1024u}) {
+    while (void* block = cache.allocate(size)) hoard.push_back(block);
+  }
+  const Batch batch = drain.seal(words.data(), 60, bytes.data(), 8192, 0);
+  CHECK(batch.calls == 4);
+  CHECK(batch.refused == 0);
+  CHECK(group->size() == 36);
+  CHECK(drain.refuse(30) == 30);
+  CHECK(group->size() == 6);
+  memory::set_limit(memory::kUnlimited);
+  for (void* block : hoard) cache.free(block);
+  drain.abandon();
+  group->give_back_all();
+  loop.run();
   group->release(cache);
 }
 

@@ -20,6 +20,8 @@ export interface CallsAddon extends ReplyAddon {
   readonly callWords: number;
   readonly maxCalls: number;
   drain(group: number, segment: Uint8Array, from: number, maxCalls: number): number;
+  /** Answers at most so many waiting calls as failed; how many it were. */
+  refuse(group: number, maxCalls: number): number;
   head(group: number, slot: number, generation: number): string;
   remote(group: number, slot: number, generation: number): string;
   /** 0: no; 1: the peer went away; 2: its time ran out. */
@@ -117,11 +119,16 @@ export class Calls implements CallHost {
     const { addon, words } = this;
     const tail = addon.callWords * addon.maxCalls;
     for (let left = this.spec.aTurn; left > 0 && this.handle !== 0; ) {
-      const segment = this.segments.take();
+      const segment = this.segments.take(0);
+      if (segment === undefined) {
+        addon.refuse(this.handle, left);
+        return;
+      }
       const calls = addon.drain(this.handle, segment.bytes, segment.at, Math.min(left, addon.maxCalls));
       if (calls === 0) {
-        if (words[tail + 4] === 0) return;
-        this.segments.renew(words[tail + 4]!);
+        const needed = words[tail + 4]!;
+        if (needed === 0) return;
+        if (this.segments.take(needed) === undefined) left -= addon.refuse(this.handle, 1);
         continue;
       }
       const from = segment.at;

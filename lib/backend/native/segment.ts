@@ -26,20 +26,24 @@ export class SegmentPool {
   private current = new Segment(kSegmentBytes);
   private readonly free: Segment[] = [];
 
-  /** Where the next batch goes. */
-  take(): Segment {
+  /**
+   * Where the next batch goes. When `needed` is not 0 it begins a segment with room for so many bytes; the one that was
+   * in use goes when its calls are settled. Undefined: there is no memory for it.
+   */
+  take(needed: number): Segment | undefined {
     const { current } = this;
-    if (current.live === 0) current.at = 0;
-    else if (current.bytes.length - current.at < kLeastRoom) this.renew(0);
+    if (needed === 0) {
+      if (current.live === 0) current.at = 0;
+      if (current.live === 0 || current.bytes.length - current.at >= kLeastRoom) return current;
+    }
+    try {
+      if (needed > kSegmentBytes) this.current = new Segment(needed);
+      else this.current = this.free.pop() ?? new Segment(kSegmentBytes);
+    } catch {
+      return undefined; // RangeError: Array buffer allocation failed
+    }
+    if (current.live === 0) this.keep(current);
     return this.current;
-  }
-
-  /** Begins a segment with room for `needed` bytes; the one in use goes when its calls are settled. */
-  renew(needed: number): void {
-    const old = this.current;
-    if (needed > kSegmentBytes) this.current = new Segment(needed);
-    else this.current = this.free.pop() ?? new Segment(kSegmentBytes);
-    if (old.live === 0) this.keep(old);
   }
 
   /** One of its calls is settled. */
