@@ -205,6 +205,27 @@ export class JsonSchemaError extends TypeError {
   }
 }
 
+/** A JSON Schema that cannot be compiled. */
+export class JsonSchemaDefinitionError extends TypeError {
+  /**
+   * ERR_TAILRACE_JSON_SCHEMA_KEYWORD: a keyword that is not supported. _INVALID: an argument that is not what its keyword
+   * wants. _REF: a $ref that names nothing inside the schema.
+   */
+  readonly code: string;
+  /** Where in the schema, as a pointer with a leading '#'. */
+  readonly path: string;
+
+  constructor(code: `ERR_TAILRACE_JSON_SCHEMA_${string}`, path: string, problem: string) {
+    super(`JSON Schema: ${path} ${problem}`);
+    this.code = code;
+    this.path = path;
+  }
+
+  static {
+    JsonSchemaDefinitionError.prototype.name = 'JsonSchemaDefinitionError';
+  }
+}
+
 /**
  * An error of the operating system with Node's own shape: code, errno (negative), syscall, and where it
  * helps address and port. `errno` is the positive number of the system.

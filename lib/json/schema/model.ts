@@ -1,0 +1,286 @@
+// A schema as a graph: every schema object once, its references followed, its arguments checked. All that is made from a
+// schema (checks, projection, native program, encoder) starts here, so what a keyword means is read in one place.
+
+import { isDeepStrictEqual } from 'node:util';
+import { JsonSchemaDefinitionError } from '../../errors';
+import { badSchema, checkKeywords, isRecord, type Schema, type SchemaObject } from './keywords';
+
+/** Says whether a string has a format. */
+export type FormatCheck = RegExp | ((value: string) => boolean);
+
+export interface SchemaNode {
+  /** true accepts everything, false nothing; an object has its keywords. */
+  readonly schema: Schema;
+  /** The same for an object, {} for booleans: so that keywords can be read without asking. */
+  readonly keywords: SchemaObject;
+  /** Where it stands in the whole schema: '#/properties/a'. */
+  readonly path: string;
+  /** Has a $ref somewhere below (its own included). */
+  readonly refers: boolean;
+  ref: SchemaNode | undefined;
+  readonly properties: ReadonlyMap<string, SchemaNode>;
+  readonly patterns: readonly PatternSchema[];
+  readonly additionalProperties: SchemaNode | undefined;
+  readonly propertyNames: SchemaNode | undefined;
+  readonly dependentSchemas: ReadonlyMap<string, SchemaNode>;
+  /** Elements by position: prefixItems, or items where that is an array. */
+  readonly prefix: readonly SchemaNode[];
+  readonly prefixKeyword: 'prefixItems' | 'items';
+  /** The other elements: items, or additionalItems where items is an array. */
+  readonly rest: SchemaNode | undefined;
+  readonly restKeyword: 'items' | 'additionalItems';
+  readonly contains: SchemaNode | undefined;
+  readonly not: SchemaNode | undefined;
+  readonly anyOf: readonly SchemaNode[];
+  readonly oneOf: readonly SchemaNode[];
+  readonly allOf: readonly SchemaNode[];
+  readonly if: SchemaNode | undefined;
+  // biome-ignore lint/suspicious/noThenProperty: the keyword's name
+  readonly then: SchemaNode | undefined;
+  readonly else: SchemaNode | undefined;
+  readonly pattern: RegExp | undefined;
+  /** The checker that was given for its format. */
+  readonly format: FormatCheck | undefined;
+}
+
+export interface PatternSchema {
+  readonly source: string;
+  readonly pattern: RegExp;
+  readonly node: SchemaNode;
+}
+
+export interface SchemaModel {
+  readonly root: SchemaNode;
+}
+
+/** A name as a step of a pointer in an URI fragment, as ajv writes schemaPath. */
+export function fragment(name: string): string {
+  return encodeURIComponent(pointerStep(name).replace(/\p{Surrogate}/gu, '\ufffd'));
+}
+
+/** A name as a step of an RFC 6901 pointer. */
+export function pointerStep(name: string): string {
+  return name.includes('~') || name.includes('/') ? name.replace(/~/g, '~0').replace(/\//g, '~1') : name;
+}
+
+/** A schema resource: what '#' means inside it. */
+interface Resource {
+  readonly id: string;
+  readonly node: SchemaNode;
+  readonly schema: Schema;
+  readonly anchors: Map<string, SchemaNode>;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+class Builder {
+  readonly #made = new Map<SchemaObject, SchemaNode>();
+  readonly #open = new Set<SchemaObject>();
+  readonly #resources = new Map<string, Resource>();
+  readonly #resourceOf = new Map<SchemaNode, Resource>();
+  readonly #refs: { node: SchemaNode; ref: string; resource: Resource }[] = [];
+
+  constructor(private readonly formats: Readonly<Record<string, FormatCheck>>) {}
+
+  root(schema: Schema): SchemaNode {
+    const root = this.#node(schema, '#', undefined);
+    // New ones may come up: what a pointer names need not be where schemas are looked for.
+    for (let i = 0; i < this.#refs.length; i++) {
+      const { node, ref, resource } = this.#refs[i] as { node: SchemaNode; ref: string; resource: Resource };
+      node.ref = this.#resolve(ref, resource, node.path);
+    }
+    return root;
+  }
+
+  #regexp(source: string, path: string): RegExp {
+    try {
+      return new RegExp(source, 'u');
+    } catch (error) {
+      return badSchema(path, `must be a regular expression: ${(error as Error).message}`);
+    }
+  }
+
+  #node(schema: Schema, path: string, within: Resource | undefined): SchemaNode {
+    if (typeof schema !== 'boolean' && !isRecord(schema)) badSchema(path, 'must be an object or a boolean');
+    const known = typeof schema === 'object' ? this.#made.get(schema) : undefined;
+    if (known !== undefined) {
+      if (this.#open.has(schema as SchemaObject)) badSchema(path, 'contains itself: use $ref');
+      return known;
+    }
+    const keywords: SchemaObject = typeof schema === 'object' ? schema : {};
+    checkKeywords(keywords, path);
+    const node: Mutable<SchemaNode> = {
+      schema,
+      keywords,
+      path,
+      refers: false,
+      ref: undefined,
+      properties: new Map(),
+      patterns: [],
+      additionalProperties: undefined,
+      propertyNames: undefined,
+      dependentSchemas: new Map(),
+      prefix: [],
+      prefixKeyword: 'prefixItems',
+      rest: undefined,
+      restKeyword: 'items',
+      contains: undefined,
+      not: undefined,
+      anyOf: [],
+      oneOf: [],
+      allOf: [],
+      if: undefined,
+      // biome-ignore lint/suspicious/noThenProperty: the keyword's name
+      then: undefined,
+      else: undefined,
+      pattern: undefined,
+      format: undefined,
+    };
+    if (typeof schema === 'boolean') return node;
+    this.#made.set(schema, node);
+    this.#open.add(schema);
+    const resource = this.#enter(node, within);
+    this.#fill(node, keywords, path, resource);
+    this.#open.delete(schema);
+    return node;
+  }
+
+  /** The resource this node is in: a new one when it has an $id. */
+  #enter(node: SchemaNode, within: Resource | undefined): Resource {
+    const { $id, $anchor } = node.keywords;
+    let resource = within;
+    if (resource === undefined || (typeof $id === 'string' && !$id.startsWith('#'))) {
+      const id = typeof $id === 'string' ? resolveUri($id, within?.id ?? '') : '';
+      resource = { id: withoutFragment(id), node, schema: node.schema, anchors: new Map() };
+      const other = this.#resources.get(resource.id);
+      // Builders of schemas copy them: the same schema twice is one.
+      if (other !== undefined && !isDeepStrictEqual(other.schema, resource.schema))
+        badSchema(`${node.path}/$id`, 'is the $id of another schema too');
+      if (other === undefined) this.#resources.set(resource.id, resource);
+    }
+    if (typeof $anchor === 'string') resource.anchors.set($anchor, node);
+    if (typeof $id === 'string' && $id.startsWith('#')) resource.anchors.set($id.slice(1), node);
+    this.#resourceOf.set(node, resource);
+    return resource;
+  }
+
+  #fill(node: Mutable<SchemaNode>, keywords: SchemaObject, path: string, resource: Resource): void {
+    let refers = typeof keywords.$ref === 'string';
+    const child = (schema: unknown, ...steps: (string | number)[]): SchemaNode => {
+      const at = [path, ...steps.map((step) => fragment(String(step)))].join('/');
+      const made = this.#node(schema as Schema, at, resource);
+      refers ||= made.refers;
+      return made;
+    };
+    const one = (keyword: string) =>
+      keywords[keyword] === undefined ? undefined : child(keywords[keyword], keyword);
+    const list = (keyword: string) =>
+      ((keywords[keyword] ?? []) as Schema[]).map((schema, i) => child(schema, keyword, i));
+    const named = (keyword: string) =>
+      new Map(
+        Object.entries((keywords[keyword] ?? {}) as Record<string, Schema>).map(([name, schema]) => [
+          name,
+          child(schema, keyword, name),
+        ]),
+      );
+    node.properties = named('properties');
+    node.patterns = [...named('patternProperties')].map(([source, made]) => ({
+      source,
+      pattern: this.#regexp(source, `${path}/patternProperties`),
+      node: made,
+    }));
+    node.additionalProperties = one('additionalProperties');
+    node.propertyNames = one('propertyNames');
+    node.dependentSchemas = named('dependentSchemas');
+    if (Array.isArray(keywords.items)) {
+      if (keywords.prefixItems !== undefined)
+        badSchema(`${path}/items`, 'must be a schema beside prefixItems');
+      node.prefixKeyword = 'items';
+      node.prefix = list('items');
+      node.restKeyword = 'additionalItems';
+      node.rest = one('additionalItems');
+    } else {
+      node.prefix = list('prefixItems');
+      node.rest = one('items');
+    }
+    node.contains = one('contains');
+    node.not = one('not');
+    node.anyOf = list('anyOf');
+    node.oneOf = list('oneOf');
+    node.allOf = list('allOf');
+    node.if = one('if');
+    node.then = one('then');
+    node.else = one('else');
+    named('$defs');
+    named('definitions');
+    if (typeof keywords.pattern === 'string') {
+      node.pattern = this.#regexp(keywords.pattern, `${path}/pattern`);
+    }
+    if (typeof keywords.format === 'string' && Object.hasOwn(this.formats, keywords.format)) {
+      node.format = this.formats[keywords.format];
+    }
+    node.refers = refers;
+    if (typeof keywords.$ref === 'string') this.#refs.push({ node, ref: keywords.$ref, resource });
+  }
+
+  #resolve(ref: string, from: Resource, path: string): SchemaNode {
+    const hash = ref.indexOf('#');
+    const name = hash < 0 ? ref : ref.slice(0, hash);
+    const rest = hash < 0 ? '' : ref.slice(hash + 1);
+    const resource =
+      name === ''
+        ? from
+        : (this.#resources.get(name) ?? this.#resources.get(withoutFragment(resolveUri(name, from.id))));
+    const found = resource === undefined ? undefined : this.#within(resource, rest);
+    if (found === undefined) {
+      throw new JsonSchemaDefinitionError(
+        'ERR_TAILRACE_JSON_SCHEMA_REF',
+        `${path}/$ref`,
+        `names no schema inside this one: ${ref}`,
+      );
+    }
+    return found;
+  }
+
+  #within(resource: Resource, rest: string): SchemaNode | undefined {
+    if (rest === '' || rest === '/') return resource.node;
+    if (!rest.startsWith('/')) return resource.anchors.get(rest);
+    let at: unknown = resource.schema;
+    let within = resource;
+    for (const raw of rest.slice(1).split('/')) {
+      const step = decode(raw).replace(/~1/g, '/').replace(/~0/g, '~');
+      if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
+      at = (at as Record<string, unknown>)[step];
+      const made = isRecord(at) ? this.#made.get(at) : undefined;
+      within = (made && this.#resourceOf.get(made)) ?? within;
+    }
+    if (typeof at !== 'boolean' && !isRecord(at)) return undefined;
+    return this.#node(at, `#${rest}`, within);
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function resolveUri(uri: string, base: string): string {
+  try {
+    return new URL(uri, base === '' ? undefined : base).href;
+  } catch {
+    return uri;
+  }
+}
+
+function withoutFragment(uri: string): string {
+  const hash = uri.indexOf('#');
+  return hash < 0 ? uri : uri.slice(0, hash);
+}
+
+/** @throws JsonSchemaDefinitionError for keywords that are not known, wrong arguments, references that lead nowhere */
+export function modelOf(schema: unknown, formats: Readonly<Record<string, FormatCheck>> = {}): SchemaModel {
+  return { root: new Builder(formats).root(schema as Schema) };
+}

@@ -1,0 +1,59 @@
+// The checks against ajv 8 on random schemas and values: the same verdict, the same errors in the same order, the first only
+// and all of them.
+// @timeout 120
+
+import Ajv from 'ajv';
+import Ajv2020 from 'ajv/dist/2020';
+import * as fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Checks, fits, issuesOf } from '../../../lib/json/schema/check';
+import { modelOf } from '../../../lib/json/schema/model';
+import { schemas, value } from './arbitrary';
+
+const test = suite('json schema against ajv');
+
+/** ajv looks for inherited members unless told not to; we never do. */
+const kOptions = { strict: false, ownProperties: true, validateFormats: false, logger: false } as const;
+const kRuns = Number(process.env.SCHEMA_RUNS ?? 1000);
+
+function property(dialect: 2020 | 7, allErrors: boolean): void {
+  const make = dialect === 2020 ? Ajv2020 : Ajv;
+  fc.assert(
+    fc.property(schemas(dialect, false), fc.array(value, { minLength: 1, maxLength: 6 }), (schema, values) => {
+      const peer = new make({ ...kOptions, allErrors });
+      let validate: ReturnType<typeof peer.compile>;
+      try {
+        validate = peer.compile(schema as object);
+      } catch (error) {
+        // what ajv refuses to compile (equal items in an enum) is no question
+        fc.pre(false);
+        throw error;
+      }
+      const check = new Checks().of(modelOf(schema).root);
+      for (const item of values) {
+        let wanted: boolean;
+        try {
+          wanted = validate(item) as boolean;
+        } catch (error) {
+          // a reference that goes round for ever
+          if (error instanceof RangeError) return;
+          throw error;
+        }
+        const shown = `${JSON.stringify(schema)} on ${JSON.stringify(item)}`;
+        assert.is(fits(check, item), wanted, shown);
+        const errors = wanted ? [] : (validate.errors ?? []);
+        // ours end at a hundred, those inside a combination that fits after all included
+        if (errors.length < 50) assert.equal(issuesOf(check, item, allErrors), errors, shown);
+      }
+    }),
+    { numRuns: kRuns, interruptAfterTimeLimit: 20_000, endOnFailure: process.env.SCHEMA_SHRINK === undefined },
+  );
+}
+
+for (const dialect of [2020, 7] as const) {
+  test(`draft ${dialect}, the first error`, () => property(dialect, false));
+  test(`draft ${dialect}, all errors`, () => property(dialect, true));
+}
+
+test.run();
