@@ -22,14 +22,17 @@ export function record<T>(pairs: readonly (readonly [string, T])[]): Record<stri
   return made;
 }
 
-export const value: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    scalar,
-    fc.array(tie('value'), { maxLength: 4 }),
-    fc.array(fc.tuple(name, tie('value')), { maxLength: 5 }).map(record),
-  ),
-})).value;
+const noProto = name.filter((text) => text !== '__proto__');
+
+export const values = (proto = true): fc.Arbitrary<unknown> =>
+  fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      scalar,
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.array(fc.tuple(proto ? name : noProto, tie('value')), { maxLength: 5 }).map(record),
+    ),
+  })).value;
 
 const count = fc.constantFrom(0, 1, 2, 3);
 const number = fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e21);
@@ -38,18 +41,19 @@ const pattern = fc.constantFrom('^a', 'b', '^.$', '[0-9]', '\\p{L}', '^(.*)$', '
 type Part = Record<string, unknown>;
 
 /**
- * dialect: 2020 writes tuples as prefixItems, 7 as an array in items. `proto`: properties may be called `__proto__`, which ajv
- * leaves unchecked.
+ * dialect: 2020 writes tuples as prefixItems, 7 as an array in items. `proto`: members may be called `__proto__`, which ajv
+ * leaves unchecked or takes for a prototype, and the empty name may be required, which it does not miss.
  */
 export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema> {
-  const property = proto ? name : name.filter((text) => text !== '__proto__');
+  const property = proto ? name : noProto;
+  const value = values(proto);
   const { schema } = fc.letrec<{ schema: AnySchema }>((tie) => {
     const sub = tie('schema') as fc.Arbitrary<AnySchema>;
     const subs = fc.array(sub, { minLength: 1, maxLength: 3 });
     const named = fc.array(fc.tuple(property, sub), { maxLength: 4 }).map(record);
     const part = (made: Record<string, fc.Arbitrary<unknown>>) =>
       fc.record(made, { requiredKeys: [] }) as fc.Arbitrary<Part>;
-    const names = fc.uniqueArray(name, { maxLength: 3 });
+    const names = fc.uniqueArray(proto ? name : name.filter((text) => text !== ''), { maxLength: 3 });
     const type = fc.constantFrom('null', 'boolean', 'number', 'integer', 'string', 'array', 'object');
     const numeric = part({
       minimum: number,
@@ -67,6 +71,8 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
         ? part({ ...counts, prefixItems: subs, items: sub })
         : part({ ...counts, items: subs, additionalItems: sub }),
     );
+    const of = (name: string, ...parts: fc.Arbitrary<Part>[]) =>
+      fc.tuple(...parts).map((made) => Object.assign({ type: name }, ...made) as Part);
     const keyed = part({
       minProperties: count,
       maxProperties: count,
@@ -74,7 +80,8 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
       properties: named,
       patternProperties: fc.array(fc.tuple(pattern, sub), { maxLength: 2 }).map(record),
       additionalProperties: sub,
-      propertyNames: sub,
+      // about strings: of a `type` that no name can have, ajv tells more than the first error
+      propertyNames: fc.oneof(textual, fc.record({ enum: fc.uniqueArray(name, { minLength: 1 }) }), of('string', textual)),
     });
     const kind = part({ properties: named, required: names, additionalProperties: fc.constantFrom(true, false) });
     const any = part({
@@ -93,8 +100,6 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
       fc.record({ type: fc.oneof(type, fc.uniqueArray(type, { minLength: 1, maxLength: 3 })) }),
       fc.record({ type, nullable: fc.constant(true) }),
     ) as fc.Arbitrary<Part>;
-    const of = (name: string, ...parts: fc.Arbitrary<Part>[]) =>
-      fc.tuple(...parts).map((made) => Object.assign({ type: name }, ...made) as Part);
     const plain = fc.oneof(
       of('object', kind),
       of('array', part({ items: sub })),
