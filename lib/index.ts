@@ -51,7 +51,10 @@ export function runtimeInfo(): RuntimeInfo {
 // the compiler complain about one that is missing.
 
 export const json = lazyModule<typeof import('./json')>(() => require('./json'), {
+  JsonSchemaDefinitionError: true,
+  JsonSchemaError: true,
   JsonSyntaxError: true,
+  decoder: true,
   encode: true,
   lines: true,
   linesSync: true,

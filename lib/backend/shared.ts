@@ -23,3 +23,6 @@ export class RawJson {
     this.text = text;
   }
 }
+
+/** What a backend's decoder gives for a text that it cannot decide on: not JSON, not fitting, or merely odd. */
+export const kUndecided: unique symbol = Symbol('undecided');

@@ -3,7 +3,7 @@
 
 import { lazyFunction } from '../backend/lazy';
 
-export { JsonSyntaxError } from '../errors';
+export { JsonSchemaDefinitionError, JsonSchemaError, type JsonSchemaIssue, JsonSyntaxError } from '../errors';
 export type { JsonStream, ResponseLike } from './chunks';
 export type { JsonDocument, JsonTypeName, JsonValue } from './document';
 export type { JsonInput } from './input';
@@ -11,15 +11,21 @@ export type { LinesOptions } from './lines';
 export type { ParseOptions } from './options';
 export { minify, parse, type Reviver, validate } from './parse';
 export type { ReadOptions } from './read';
+export type { Decoder, DecoderOptions } from './schema/decoder';
+export type { Infer } from './schema/infer';
+export type { Schema } from './schema/keywords';
+export type { FormatCheck } from './schema/model';
 export { type EncodeOptions, encode, stringify } from './stringify';
 
 // A program that only parses does not pay for loading the rest.
 
 const loadDocument = (): typeof import('./document') => require('./document');
 const loadLines = (): typeof import('./lines') => require('./lines');
+const loadDecoder = (): typeof import('./schema/decoder') => require('./schema/decoder');
 const loadRead = (): typeof import('./read') => require('./read');
 
 export const open = lazyFunction(() => loadDocument().open);
+export const decoder: ReturnType<typeof loadDecoder>['decoder'] = lazyFunction(() => loadDecoder().decoder);
 export const read = lazyFunction(() => loadRead().read);
 export const linesSync = lazyFunction(() => loadLines().linesSync);
 export const lines: ReturnType<typeof loadLines>['lines'] = Object.assign(

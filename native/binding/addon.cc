@@ -4,6 +4,7 @@
 #include "binding/census.h"
 #include "binding/env_local.h"
 #include "binding/json.h"
+#include "binding/json_schema.h"
 #include "binding/memory.h"
 #include "binding/net.h"
 #include "binding/sched.h"
@@ -17,6 +18,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
   exports.Set("census", init_census(env));
   exports.Set("json", init_json(env));
+  exports.Set("jsonSchema", init_json_schema(env));
   exports.Set("memory", init_memory(env));
   exports.Set("net", init_net(env));
   exports.Set("sched", init_sched(env));

@@ -18,6 +18,10 @@ struct JsonLocal;  // json.cc
 struct DropJsonLocal {
   void operator()(JsonLocal* local) const noexcept;
 };
+struct JsonSchemaLocal;  // json_schema.cc
+struct DropJsonSchemaLocal {
+  void operator()(JsonSchemaLocal* local) const noexcept;
+};
 
 struct EnvLocal {
   Alive alive{Kind::environment};
@@ -29,6 +33,7 @@ struct EnvLocal {
   ServerHost* server_host = nullptr;               // likewise, with the loop host
   NetHost* net_host = nullptr;                     // likewise
   std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
+  std::unique_ptr<JsonSchemaLocal, DropJsonSchemaLocal> json_schema;
 };
 
 /** The environment's EnvLocal (instance data); never null between init and cleanup. */

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "base/cpu.h"
+#include "json/program.h"
 #include "json/value_tape.h"
 
 namespace tailrace::json {
@@ -53,6 +54,8 @@ struct Kernel {
   void (*refill)(Stage1&);
   /** Stage 2 of full values (value_tape.h). */
   TapeStatus (*write_values)(Stage1&, ValueTape&);
+  /** Decoding by a schema (program.h). */
+  DecodeStatus (*run_program)(Stage1&, const Program&, DecodeTape&);
 };
 
 const Kernel& kernel_for(cpu::Isa isa) noexcept;

@@ -94,8 +94,11 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 
 #include "json/value_tape.inc"
 
+#include "json/program.inc"
+
 }  // namespace tailrace::json::fallback
 
 namespace tailrace::json {
-const Kernel kFallbackKernel = {cpu::Isa::fallback, fallback::refill, fallback::write_values};
+const Kernel kFallbackKernel = {cpu::Isa::fallback, fallback::refill, fallback::write_values,
+    fallback::run_program};
 }

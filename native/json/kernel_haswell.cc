@@ -190,10 +190,13 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 
 #include "json/value_tape.inc"
 
+#include "json/program.inc"
+
 }  // namespace tailrace::json::haswell
 
 namespace tailrace::json {
-const Kernel kHaswellKernel = {cpu::Isa::haswell, haswell::refill, haswell::write_values};
+const Kernel kHaswellKernel = {cpu::Isa::haswell, haswell::refill, haswell::write_values,
+    haswell::run_program};
 }
 
 #if defined(__clang__)

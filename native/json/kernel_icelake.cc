@@ -167,10 +167,13 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 
 #include "json/value_tape.inc"
 
+#include "json/program.inc"
+
 }  // namespace tailrace::json::icelake
 
 namespace tailrace::json {
-const Kernel kIcelakeKernel = {cpu::Isa::icelake, icelake::refill, icelake::write_values};
+const Kernel kIcelakeKernel = {cpu::Isa::icelake, icelake::refill, icelake::write_values,
+    icelake::run_program};
 }
 
 #if defined(__clang__)

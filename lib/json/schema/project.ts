@@ -60,15 +60,17 @@ export class Projection {
 
   /** Whether anything is ever left out or reordered below this node. */
   touches(node: SchemaNode): boolean {
-    const known = this.#touches.get(node);
-    if (known !== undefined) return known;
-    this.#touches.set(node, false);
-    const below = [...applicable(node), ...node.prefix];
-    if (node.rest !== undefined) below.push(node.rest);
-    const touches = declaresMembers(node) || below.some((part) => this.touches(part));
-    // Inside a cycle a first answer may come too early: only a yes is certain, so a no is not kept.
-    if (touches) this.#touches.set(node, true);
-    else this.#touches.delete(node);
+    let touches = this.#touches.get(node);
+    if (touches === undefined) {
+      touches = false;
+      const seen = new Set([node]);
+      for (const at of seen) {
+        touches ||= declaresMembers(at);
+        for (const part of [...applicable(at), ...at.prefix]) seen.add(part);
+        if (at.rest !== undefined) seen.add(at.rest);
+      }
+      this.#touches.set(node, touches);
+    }
     return touches;
   }
 

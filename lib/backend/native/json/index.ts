@@ -194,6 +194,10 @@ function make(addon: NativeAddon): JsonBackend {
       const text: string | undefined = JSON.stringify(value);
       return text === undefined ? undefined : Buffer.from(text, 'utf8');
     },
+    decoder(plan) {
+      const { decoderOf } = require('./schema-decoder') as typeof import('./schema-decoder');
+      return decoderOf(addon, plan);
+    },
   };
 }
 

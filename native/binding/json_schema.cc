@@ -1,0 +1,222 @@
+// Decoding by a schema for JS: the program is handed over once, each text in one crossing. Slots and doubles go
+// into typed arrays JS has handed over (native/json/program.h), string contents come back as the few strings
+// they are cut from; lib/backend/native/json builds the values.
+#include "binding/json_schema.h"
+
+#include <cstring>
+#include <new>
+
+#include "json/kernel.h"
+#include "json/program.h"
+
+namespace tailrace::binding {
+
+namespace {
+/** A program lives in a typed array of JS, which its reference keeps. */
+struct Held {
+  napi_ref array;
+  json::Program program;
+};
+}  // namespace
+
+/** What decoding keeps for one environment. */
+struct JsonSchemaLocal {
+  explicit JsonSchemaLocal(memory::Cache& cache) noexcept : cache(cache), tape(cache), programs(cache) {}
+  memory::Cache& cache;
+  json::DecodeTape tape;
+  json::Buffer<Held> programs;
+  size_t program_count = 0;
+  napi_ref words = nullptr;
+  napi_ref doubles = nullptr;
+  json::Stage1 stage1;
+};
+
+void DropJsonSchemaLocal::operator()(JsonSchemaLocal* local) const noexcept {
+  // the references end with the environment
+  memory::Cache& cache = local->cache;
+  local->~JsonSchemaLocal();
+  cache.free(local);
+}
+
+namespace {
+
+/** What decode() returns instead of strings; lib/backend/native/json/addon.ts has the same numbers. */
+enum Status : int32_t { kNo = -1, kNeedWords = -2, kNeedDoubles = -3 };
+
+constexpr size_t kKeptBytes = 1u << 20;
+
+JsonSchemaLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
+  return *static_cast<JsonSchemaLocal*>(data);
+}
+
+napi_value number(napi_env env, int32_t value) noexcept {
+  napi_value result = nullptr;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+/** setup(words: Int32Array, doubles: Float64Array): where the next slots go. Kept alive until the next setup. */
+napi_value setup(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value argv[2];
+  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  napi_typedarray_type type;
+  size_t words = 0, doubles = 0;
+  void *word_data = nullptr, *double_data = nullptr;
+  if (napi_get_typedarray_info(env, argv[0], &type, &words, &word_data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array ||
+      napi_get_typedarray_info(env, argv[1], &type, &doubles, &double_data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array) {
+    napi_throw_type_error(env, nullptr, "setup(Int32Array, Float64Array)");
+    return nullptr;
+  }
+  if (j.words) napi_delete_reference(env, j.words);
+  if (j.doubles) napi_delete_reference(env, j.doubles);
+  napi_create_reference(env, argv[0], 1, &j.words);
+  napi_create_reference(env, argv[1], 1, &j.doubles);
+  j.tape.words = static_cast<int32_t*>(word_data);
+  j.tape.word_capacity = words;
+  j.tape.doubles = static_cast<double*>(double_data);
+  j.tape.double_capacity = doubles;
+  return nullptr;
+}
+
+/** program(words: Int32Array): its number. The array must not be written any more. */
+napi_value program(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argv[1];
+  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  napi_typedarray_type type;
+  size_t words = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, argv[0], &type, &words, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array || words == 0) {
+    napi_throw_type_error(env, nullptr, "program(Int32Array)");
+    return nullptr;
+  }
+  size_t id = 0;
+  while (id < j.program_count && j.programs[id].array) id++;
+  if (id == j.program_count) {
+    if (!j.programs.reserve(id + 1, id)) {
+      napi_throw_error(env, nullptr, "out of memory");
+      return nullptr;
+    }
+    j.program_count++;
+  }
+  Held& held = j.programs[id];
+  held.program.words = static_cast<const int32_t*>(data);
+  held.program.size = words;
+  napi_create_reference(env, argv[0], 1, &held.array);
+  return number(env, static_cast<int32_t>(id));
+}
+
+/** drop(id): nobody will run this program again. */
+napi_value drop(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argv[1];
+  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  uint32_t id = 0;
+  napi_get_value_uint32(env, argv[0], &id);
+  if (id >= j.program_count || !j.programs[id].array) return nullptr;
+  napi_delete_reference(env, j.programs[id].array);
+  j.programs[id] = {};
+  return nullptr;
+}
+
+template <class Make, class Unit>
+bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Unit* data,
+                const json::Buffer<uint32_t>& ends, size_t count) noexcept {
+  size_t from = 0;
+  for (size_t i = 0; i < count; i++) {
+    napi_value chunk;
+    if (make(env, data + from, ends[i] - from, &chunk) != napi_ok) return false;
+    if (napi_set_element(env, list, at++, chunk) != napi_ok) return false;
+    from = ends[i];
+  }
+  return true;
+}
+
+/**
+ * decode(id, bytes, start, end): a negative Status; the number of strings when there is none (0); the Latin-1
+ * chunk when it is the only one; or [Latin-1 chunks …, UTF-16 chunks …], the number of the former in the array's
+ * place 0.
+ */
+napi_value decode(napi_env env, napi_callback_info info) {
+  size_t argc = 4;
+  napi_value argv[4];
+  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  uint32_t id = 0;
+  napi_get_value_uint32(env, argv[0], &id);
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  int64_t start = 0, end = 0;
+  if (napi_get_typedarray_info(env, argv[1], &type, &length, &data, nullptr, nullptr) != napi_ok || !data ||
+      type != napi_uint8_array)
+    return number(env, kNo);
+  napi_get_value_int64(env, argv[2], &start);
+  napi_get_value_int64(env, argv[3], &end);
+  if (start < 0 || end < start || static_cast<uint64_t>(end) > length || id >= j.program_count ||
+      !j.programs[id].array || end - start > static_cast<int64_t>(json::kMaxValueTapeBytes))
+    return number(env, kNo);
+  json::DecodeTape& t = j.tape;
+  j.stage1.begin(static_cast<const char*>(data) + start, static_cast<size_t>(end - start));
+  switch (json::kernel().run_program(j.stage1, j.programs[id].program, t)) {
+    case json::DecodeStatus::yes:
+      break;
+    case json::DecodeStatus::no:
+    case json::DecodeStatus::no_memory:
+      return number(env, kNo);
+    case json::DecodeStatus::need_words:
+      return number(env, kNeedWords);
+    case json::DecodeStatus::need_doubles:
+      return number(env, kNeedDoubles);
+  }
+  const char* latin = reinterpret_cast<const char*>(t.latin.data());
+  napi_value result = nullptr;
+  if (t.utf16_chunks == 0 && t.latin_chunks < 2) {
+    if (t.latin_chunks == 0) return number(env, 0);
+    napi_create_string_latin1(env, latin, t.latin_ends[0], &result);
+  } else {
+    napi_create_array_with_length(env, 1 + t.latin_chunks + t.utf16_chunks, &result);
+    uint32_t at = 1;
+    napi_set_element(env, result, 0, number(env, static_cast<int32_t>(t.latin_chunks)));
+    if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_ends, t.latin_chunks) ||
+        !put_chunks(env, result, at, napi_create_string_utf16, t.utf16.data(), t.utf16_ends, t.utf16_chunks))
+      return number(env, kNo);
+  }
+  if (t.latin.capacity() > kKeptBytes) t.latin.release();
+  if (t.utf16.capacity() > kKeptBytes) t.utf16.release();
+  if (t.scratch.capacity() > kKeptBytes / sizeof(json::Slot)) t.scratch.release();
+  return result;
+}
+
+void export_function(napi_env env, napi_value to, const char* name, napi_callback function,
+                     JsonSchemaLocal* data) noexcept {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value);
+  napi_set_named_property(env, to, name, value);
+}
+
+}  // namespace
+
+Napi::Object init_json_schema(Napi::Env env) {
+  memory::Cache& cache = env_local(env).cache;
+  Napi::Object exports = Napi::Object::New(env);
+  void* block = cache.allocate(sizeof(JsonSchemaLocal));
+  if (!block) {
+    Napi::Error::New(env, "out of memory").ThrowAsJavaScriptException();
+    return exports;
+  }
+  JsonSchemaLocal* j = new (block) JsonSchemaLocal(cache);
+  env_local(env).json_schema.reset(j);
+  export_function(env, exports, "setup", setup, j);
+  export_function(env, exports, "program", program, j);
+  export_function(env, exports, "drop", drop, j);
+  export_function(env, exports, "decode", decode, j);
+  return exports;
+}
+
+}  // namespace tailrace::binding

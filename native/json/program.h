@@ -1,0 +1,135 @@
+// Decoding by a schema: the schema, compiled to a table of nodes by lib/backend/native/json/schema-program.ts, is walked
+// along with the tokens of stage 1. What it declares goes to a tape of slots, everything else is checked to be
+// JSON and passed over; the JavaScript side builds plain objects out of the slots.
+//
+// The runner only ever says yes or no. A text that is not JSON, a value that does not fit, and anything rare
+// (an escaped key, a key twice, a number beyond doubles, very deep nesting) is a no: the facade then reads the
+// text again by JSON.parse and the schema's checks, which know the exact error. So nothing here can be wrong in
+// a way that a user sees but by saying yes too often, and the tests compare exactly that.
+//
+// Slots (two int32): tag in the low three bits of the first, length above it; payload in the second.
+//   0 absent
+//   1 integer    payload: its value
+//   2 double     payload: index into the doubles
+//   3 latin      length; payload: chunk << 12 | offset, in characters
+//   4 utf16      length; payload: chunk << 12 | offset, in units
+//   5 other      "length": 0 null, 1 true, 2 false, 3 one of the schema's strings (payload: which)
+//   6 array      length; payload: word where its slots begin
+//   7 object     payload: word where it begins. By schema: a slot a declared name, then one (array, key and value
+//                slots in turn) for the others that are kept. Else length members, key and value slots in turn.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "json/buffer.h"
+
+namespace tailrace::json {
+
+struct Slot {
+  int32_t head;
+  int32_t payload;
+};
+
+enum SlotTag : int32_t {
+  kSlotAbsent = 0,
+  kSlotInteger = 1,
+  kSlotDouble = 2,
+  kSlotLatin = 3,
+  kSlotUtf16 = 4,
+  kSlotOther = 5,
+  kSlotArray = 6,
+  kSlotObject = 7
+};
+enum SlotOther : int32_t { kSlotNull = 0, kSlotTrue = 1, kSlotFalse = 2, kSlotEnum = 3 };
+
+/** Bits of ProgramNode::types. */
+enum TypeBit : int32_t {
+  kTypeNull = 1,
+  kTypeBoolean = 2,
+  kTypeInteger = 4,
+  kTypeNumber = 8,
+  kTypeString = 16,
+  kTypeArray = 32,
+  kTypeObject = 64,
+};
+enum NodeFlag : int32_t {
+  kBounded = 1,     // bounds
+  kOpenLow = 2,     // the lower bound itself is out
+  kOpenHigh = 4,    // the upper bound itself is out
+  kLineKeys = 8,    // further names are a pattern's that line ends do not match
+  kObjectRule = 16, // names, required, additional hold; else any object
+  kArrayRule = 32,  // items, prefix, counts hold; else any array
+};
+/** Instead of a node. */
+enum : int32_t { kSkipIt = -1, kRefuseIt = -2 };
+
+/** One node, as it stands in the program's words; offsets count words from the program's begin. */
+struct ProgramNode {
+  int32_t types;
+  int32_t flags;
+  int32_t bounds;  // two doubles at an even offset
+  int32_t min_length, max_length;
+  int32_t strings;  // name table; 0: any string
+  int32_t min_items, max_items;
+  int32_t items;  // node, or kRefuseIt
+  int32_t prefix_count, prefix;
+  int32_t names;  // name table; 0: none
+  int32_t name_count;
+  int32_t required_count;
+  int32_t additional;  // node, kSkipIt or kRefuseIt
+  int32_t members;     // a node for each name; kSkipIt: only that it is there
+  int32_t required;    // 1 or 0 for each name
+  int32_t unused;
+};
+
+/** A table of names: `mask`, then `mask + 1` buckets (entry or -1), then entries {length, offset, next}. */
+struct ProgramNames {
+  const int32_t* words;
+
+  static uint32_t hash(const uint8_t* text, uint32_t n) noexcept {
+    if (n == 0) return 0;
+    return n * 0x9e3779b1u + text[0] * 0x85ebca77u + text[n - 1] * 0xc2b2ae3du + text[n >> 1] * 0x27d4eb2fu;
+  }
+  const int32_t* entry(int32_t i) const noexcept { return words + 1 + (words[0] + 1) + i * 3; }
+  /** The first entry that may be it, or -1. */
+  int32_t first(const uint8_t* text, uint32_t n) const noexcept {
+    return words[1 + (hash(text, n) >> 15 & static_cast<uint32_t>(words[0]))];
+  }
+};
+
+struct Program {
+  const int32_t* words = nullptr;
+  size_t size = 0;
+  const ProgramNode& node(int32_t i) const noexcept {
+    return reinterpret_cast<const ProgramNode*>(words + words[0])[i];
+  }
+};
+
+enum class DecodeStatus : uint8_t { yes, no, need_words, need_doubles, no_memory };
+
+struct DecodeTape {
+  explicit DecodeTape(memory::Cache& cache) noexcept
+      : scratch(cache), latin(cache), utf16(cache), latin_ends(cache), utf16_ends(cache) {}
+
+  /** Deeper values are left to the slow way: each level is a C++ frame here and a JavaScript frame there. */
+  static constexpr uint32_t kMaxNesting = 200;
+  /** Containers open at once inside a value that is passed over; each is a bit. */
+  static constexpr uint32_t kMaxSkipNesting = 1024;
+  static constexpr uint32_t kChunk = 4096;
+
+  int32_t* words = nullptr;
+  size_t word_capacity = 0;
+  double* doubles = nullptr;
+  size_t double_capacity = 0;
+
+  Buffer<Slot> scratch;
+  Buffer<uint8_t> latin;
+  Buffer<char16_t> utf16;
+  Buffer<uint32_t> latin_ends;  // where each chunk ends
+  Buffer<uint32_t> utf16_ends;
+  size_t latin_chunks = 0;
+  size_t utf16_chunks = 0;
+};
+
+}  // namespace tailrace::json
