@@ -13,7 +13,8 @@
 //   2 double     payload: index into the doubles
 //   3 latin      length; payload: chunk << 12 | offset, in characters
 //   4 utf16      length; payload: chunk << 12 | offset, in units
-//   5 other      "length": 0 null, 1 true, 2 false, 3 one of the schema's strings (payload: which)
+//   5 other      "length": 0 null, 1 true, 2 false, 3 one of the schema's strings (payload: which),
+//                4 ""
 //   6 array      length; payload: word where its slots begin
 //   7 object     payload: word where it begins. By schema: a slot a declared name, then one (array, key and value
 //                slots in turn) for the others that are kept. Else length members, key and value slots in turn.
@@ -41,7 +42,7 @@ enum SlotTag : int32_t {
   kSlotArray = 6,
   kSlotObject = 7
 };
-enum SlotOther : int32_t { kSlotNull = 0, kSlotTrue = 1, kSlotFalse = 2, kSlotEnum = 3 };
+enum SlotOther : int32_t { kSlotNull = 0, kSlotTrue = 1, kSlotFalse = 2, kSlotEnum = 3, kSlotEmpty = 4 };
 
 /** Bits of ProgramNode::types. */
 enum TypeBit : int32_t {
@@ -83,18 +84,22 @@ struct ProgramNode {
   int32_t unused;
 };
 
-/** A table of names: `mask`, then `mask + 1` buckets (entry or -1), then entries {length, offset, next}. */
+/**
+ * A table of names: `mask`; 64 bits, which lengths there are (modulo 64); `mask + 1` buckets (entry or -1); entries
+ * {length, offset, next}. Most names that are not in it have another length than all that are.
+ */
 struct ProgramNames {
   const int32_t* words;
 
   static uint32_t hash(const uint8_t* text, uint32_t n) noexcept {
     if (n == 0) return 0;
-    return n * 0x9e3779b1u + text[0] * 0x85ebca77u + text[n - 1] * 0xc2b2ae3du + text[n >> 1] * 0x27d4eb2fu;
+    return n * 0x9e3779b1u + text[0] * 0x85ebca77u + text[n - 1] * 0xc2b2ae3du;
   }
-  const int32_t* entry(int32_t i) const noexcept { return words + 1 + (words[0] + 1) + i * 3; }
+  const int32_t* entry(int32_t i) const noexcept { return words + 3 + (words[0] + 1) + i * 3; }
   /** The first entry that may be it, or -1. */
   int32_t first(const uint8_t* text, uint32_t n) const noexcept {
-    return words[1 + (hash(text, n) >> 15 & static_cast<uint32_t>(words[0]))];
+    if (!(static_cast<uint32_t>(words[1 + (n >> 5 & 1)]) >> (n & 31) & 1)) return -1;
+    return words[3 + (hash(text, n) >> 15 & static_cast<uint32_t>(words[0]))];
   }
 };
 

@@ -74,7 +74,7 @@ function reader(slots: Slots, strings: readonly string[], item: (i: number) => R
         return (slots.utf16[payload >>> 12] as string).substring(from, from + n);
       }
       case 5:
-        return n === 0 ? null : n === 1 ? true : n === 2 ? false : strings[payload];
+        return n === 0 ? null : n === 1 ? true : n === 2 ? false : n === 3 ? strings[payload] : '';
       case 6: {
         const list: unknown[] = [];
         for (let i = 0, at = payload; i < n; i++, at += 2) list.push(item(i)(at));

@@ -23,8 +23,7 @@ function hash(bytes: Uint8Array): number {
   const mixed =
     Math.imul(n, 0x9e3779b1) +
     Math.imul(bytes[0] as number, 0x85ebca77) +
-    Math.imul(bytes[n - 1] as number, 0xc2b2ae3d) +
-    Math.imul(bytes[n >> 1] as number, 0x27d4eb2f);
+    Math.imul(bytes[n - 1] as number, 0xc2b2ae3d);
   return (mixed >>> 0) >>> 15;
 }
 
@@ -34,17 +33,21 @@ class Writer {
   readonly #texts: { at: number; bytes: Uint8Array }[] = [];
 
   names(names: readonly string[]): number {
-    let size = 4;
-    while (size < names.length * 4) size *= 2;
+    // large enough that most names which are not in it meet an empty bucket
+    let size = 64;
+    while (size < names.length * 8) size *= 2;
     const at = this.words.length;
-    this.words.push(size - 1, ...new Array<number>(size).fill(-1));
+    this.words.push(size - 1, 0, 0, ...new Array<number>(size).fill(-1));
     names.forEach((name, i) => {
       const bytes = Buffer.from(name, 'utf8');
-      const bucket = at + 1 + (hash(bytes) & (size - 1));
+      const bucket = at + 3 + (hash(bytes) & (size - 1));
       const plain = isPlainName(name);
       this.#texts.push({ at: this.words.length + 1, bytes });
       this.words.push(plain ? bytes.length : -1, 0, plain ? (this.words[bucket] as number) : -1);
-      if (plain) this.words[bucket] = i;
+      if (!plain) return;
+      this.words[bucket] = i;
+      const lengths = at + 1 + ((bytes.length >> 5) & 1);
+      this.words[lengths] = (this.words[lengths] as number) | (1 << (bytes.length & 31));
     });
     return at;
   }

@@ -1,0 +1,207 @@
+// Decoders on every kernel against the plain way (JSON.parse, the checks, the projection): the same values in the same order
+// of keys, the same errors.
+// @timeout 120
+// @env TAILRACE_ISA=fallback|haswell|icelake
+
+import * as fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { backend } from '../../../lib/backend/select';
+import * as json from '../../../lib/json';
+import { Checks, fits } from '../../../lib/json/schema/check';
+import { modelOf } from '../../../lib/json/schema/model';
+import { Projection } from '../../../lib/json/schema/project';
+import { onNative, skipFile } from '../../support/backends';
+import { assertSame } from '../same';
+import { type AnySchema, schemas, values } from './arbitrary';
+
+onNative();
+const wanted = process.env.TAILRACE_ISA;
+if (wanted !== undefined && backend().isa !== wanted)
+  skipFile(`this CPU has no ${wanted} kernel (${backend().isa} in use)`);
+
+const test = suite(`json decoder on ${backend().isa}`);
+const kRuns = Number(process.env.SCHEMA_RUNS ?? 400);
+
+/** JSON text of a value, with spaces and escapes that JSON.stringify would not write. */
+function written(value: unknown, random: () => number): string {
+  const space = () => (random() < 0.15 ? ' \n\t\r '.slice(0, Math.floor(random() * 6)) : '');
+  const text = (from: string) => {
+    const plain = JSON.stringify(from);
+    if (random() < 0.85) return plain;
+    const escaped = [...from].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    return from.length === escaped.length ? `"${escaped.join('')}"` : plain;
+  };
+  const write = (item: unknown): string => {
+    if (typeof item === 'string') return text(item);
+    if (Object.is(item, -0)) return '-0';
+    if (typeof item !== 'object' || item === null) return JSON.stringify(item);
+    if (Array.isArray(item)) return `[${space()}${item.map(write).join(`${space()},${space()}`)}${space()}]`;
+    const members = Object.keys(item).flatMap((key) => {
+      const member = `${text(key)}${space()}:${space()}${write((item as Record<string, unknown>)[key])}`;
+      // a name twice: the last one counts, at the first one's place
+      return random() < 0.03 ? [`${text(key)}:0`, member] : [member];
+    });
+    return `{${space()}${members.join(`${space()},${space()}`)}${space()}}`;
+  };
+  return space() + write(value) + space();
+}
+
+function attempt(run: () => unknown): { value: unknown } | { error: string } {
+  try {
+    return { value: run() };
+  } catch (error) {
+    if (error instanceof json.JsonSchemaError) return { error: JSON.stringify(error.errors) };
+    if (error instanceof json.JsonSyntaxError) return { error: error.message };
+    throw error;
+  }
+}
+
+function compare(schema: AnySchema, undeclared: 'skip' | 'keep', texts: readonly string[]): number {
+  const decode = json.decoder(schema as object, { undeclared });
+  // an option that the native way does not take: the plain way, in the same words
+  const plain = json.decoder(schema as object, { undeclared, maxDepth: 1e6 });
+  const checks = new Checks();
+  const { root } = modelOf(schema);
+  const check = checks.of(root);
+  const project = new Projection(checks, undeclared === 'keep').of(root);
+  let fitting = 0;
+  for (const text of texts) {
+    const shown = `${JSON.stringify(schema)} on ${text}`;
+    let ours: ReturnType<typeof attempt>;
+    try {
+      ours = attempt(() => decode(Buffer.from(text)));
+    } catch (error) {
+      // a reference that goes round for ever
+      if (error instanceof RangeError) return fitting;
+      throw error;
+    }
+    const theirs = attempt(() => plain(Buffer.from(text)));
+    if ('error' in ours || 'error' in theirs) {
+      assert.equal(ours, theirs, shown);
+      continue;
+    }
+    fitting++;
+    const parsed = JSON.parse(text);
+    assert.ok(fits(check, parsed), shown);
+    assertSame(ours.value, theirs.value, shown);
+    assertSame(ours.value, project(parsed), shown);
+  }
+  return fitting;
+}
+
+for (const undeclared of ['skip', 'keep'] as const) {
+  test(`random schemas, undeclared members: ${undeclared}`, () => {
+    let fitting = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(schemas(2020), schemas(7)),
+        fc.array(values(), { minLength: 1, maxLength: 6 }),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (schema, items, stream) => {
+          const random = () => stream.next().value;
+          fitting += compare(schema, undeclared, items.map((item) => written(item, random)));
+        },
+      ),
+      { includeErrorInReport: true, numRuns: kRuns, interruptAfterTimeLimit: 20_000, endOnFailure: true },
+    );
+    assert.ok(fitting > 50, `${fitting} values fitted`);
+  });
+}
+
+// Schemas of the kinds people write, and values that nearly fit: random ones seldom come so far.
+const str = { type: 'string' };
+const record = {
+  type: 'object',
+  properties: {
+    id: { type: 'integer' },
+    name: { type: 'string', minLength: 1, maxLength: 8 },
+    kind: { enum: ['a', 'b', '日本', 'x\\y', 'q"'] },
+    score: { type: 'number', minimum: 0, exclusiveMaximum: 100 },
+    tags: { type: 'array', items: str, maxItems: 3 },
+    maybe: { anyOf: [{ type: 'null' }, { type: 'object', properties: { x: { type: 'number' } } }] },
+    next: { $ref: '#' },
+    any: {},
+    code: { type: 'string', pattern: '^[a-z]+$' },
+    __proto__x: str,
+    ['__proto__']: str,
+    constructor: str,
+    map: { type: 'object', additionalProperties: { type: 'number' } },
+    both: { allOf: [{ type: 'object', properties: { p: str } }, { type: 'object', properties: { q: str }, required: ['q'] }] },
+    tuple: { type: 'array', prefixItems: [str, { type: 'number' }], items: false },
+    keyed: { type: 'object', patternProperties: { '^(.*)$': { type: 'boolean' } } },
+    set: { type: 'array', items: str, uniqueItems: true },
+  },
+  required: ['id', 'name'],
+};
+const inner = fc.oneof(values(), fc.constantFrom<unknown>('', 'a', 'b', 'ab', 'x\\y', 'q"', 1, 2.5, 99, null));
+const near = fc.letrec<{ near: unknown }>((tie) => ({
+  near: fc.record(
+    {
+      id: fc.oneof({ arbitrary: fc.integer(), weight: 9 }, inner),
+      name: fc.oneof({ arbitrary: fc.constantFrom('n', 'name', '日本語', '😀'), weight: 9 }, inner),
+      kind: fc.constantFrom('a', 'b', '日本', 'x\\y', 'q"', 'z'),
+      score: fc.oneof(fc.double({ min: 0, max: 100, noNaN: true }), fc.constantFrom(0, 99, 100, 1.5)),
+      tags: fc.array(fc.constantFrom<unknown>('a', 'ü', '', 'long enough to be sliced', 1), { maxLength: 4 }),
+      maybe: fc.oneof(fc.constant(null), fc.record({ x: fc.integer(), y: inner })),
+      next: fc.oneof({ maxDepth: 3 }, fc.constant({ id: 1, name: 'n' }), tie('near')),
+      any: inner,
+      code: fc.constantFrom('abc', 'a', 'A'),
+      ['__proto__']: fc.string(),
+      constructor: fc.string(),
+      map: fc.dictionary(fc.string(), fc.integer()),
+      both: fc.record({ p: fc.string(), q: fc.string(), r: inner }, { requiredKeys: ['p'] }),
+      tuple: fc.constantFrom<unknown>([], ['a'], ['a', 1], ['a', 1, 2]),
+      keyed: fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('\u2028', 'a\nb')), fc.boolean()),
+      set: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 3 }),
+      extra: inner,
+    } as Record<string, fc.Arbitrary<unknown>>,
+    { requiredKeys: [] },
+  ),
+})).near;
+
+for (const undeclared of ['skip', 'keep'] as const) {
+  test(`records that nearly fit, undeclared members: ${undeclared}`, () => {
+    let fitting = 0;
+    let seen = 0;
+    fc.assert(
+      fc.property(
+        near,
+        fc.boolean(),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (item, more, stream) => {
+          const random = () => stream.next().value;
+          const schema = more ? record : { ...record, additionalProperties: false };
+          const fixed = { id: 7, name: 'seven', ...(item as object) };
+          const texts = [item, fixed].map((one) => written(one, random));
+          seen += texts.length;
+          fitting += compare(schema, undeclared, texts);
+        },
+      ),
+      { includeErrorInReport: true, numRuns: kRuns * 2, interruptAfterTimeLimit: 20_000, endOnFailure: true },
+    );
+    assert.ok(fitting > seen / 20, `${fitting} of ${seen} values fitted`);
+  });
+}
+
+test('mutated texts: never anything but what the plain way says', () => {
+  fc.assert(
+    fc.property(
+      near,
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 3 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+      (item, changes, stream) => {
+        const bytes = Buffer.from(written({ id: 7, name: 'n', ...(item as object) }, () => stream.next().value));
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        const decode = json.decoder(record as object);
+        const plain = json.decoder(record as object, { maxDepth: 1e6 });
+        const ours = attempt(() => decode(bytes));
+        const theirs = attempt(() => plain(bytes));
+        assert.is(JSON.stringify(ours), JSON.stringify(theirs), bytes.toString('latin1'));
+      },
+    ),
+    { includeErrorInReport: true, numRuns: kRuns * 3, interruptAfterTimeLimit: 20_000, endOnFailure: true },
+  );
+});
+
+test.run();
