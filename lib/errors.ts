@@ -214,11 +214,16 @@ export class JsonSchemaDefinitionError extends TypeError {
   readonly code: string;
   /** Where in the schema, as a pointer with a leading '#'. */
   readonly path: string;
+  /** What is wrong there. */
+  readonly problem: string;
 
-  constructor(code: `ERR_TAILRACE_JSON_SCHEMA_${string}`, path: string, problem: string) {
-    super(`JSON Schema: ${path} ${problem}`);
+  constructor(code: `ERR_TAILRACE_JSON_SCHEMA_${string}`, path: string, problem: string, where?: string) {
+    super(
+      `${where === undefined ? '' : `"${where}" is no `}JSON Schema that can be compiled: ${path} ${problem}`,
+    );
     this.code = code;
     this.path = path;
+    this.problem = problem;
   }
 
   static {

@@ -4,8 +4,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BackendCall, RpcFailure, RpcMethodSpec, RpcSpec } from '../backend/contract';
 import { rpcFailures } from '../backend/shared';
-import { errorTable, InvalidArgument, isTailraceError } from '../errors';
-import type { JsonDocument } from '../json';
+import { errorTable, InvalidArgument, isTailraceError, JsonSchemaError, JsonSyntaxError } from '../errors';
+import type { Decoder, JsonDocument } from '../json';
 import { type HeaderRecord, headerRecord } from '../server/headers';
 import { type Logger, logFailure } from '../server/log';
 import { inScope, isThenable } from '../server/scope';
@@ -53,10 +53,13 @@ export type MethodHandler = (params: any, context: CallContext) => unknown;
 
 export interface MethodOptions {
   handler: MethodHandler;
-  /** JSON Schema; params that do not fit get -32602 with the issues as data. A call without params is `undefined`. */
-  params?: Schema;
+  /**
+   * JSON Schema, or a decoder of tailrace/json, whose values the handler then gets; params that do not fit get -32602 with
+   * the issues as data. A call without params is `undefined`.
+   */
+  params?: Schema | Decoder<unknown>;
   /** JSON Schema; a result that does not fit is the server's mistake: logged, -32603. */
-  result?: Schema;
+  result?: Schema | Decoder<unknown>;
   /** The handler gets a JsonDocument instead of values (undefined without params). */
   lazy?: boolean;
   /** Which of the calls that wait together start first. 'normal' */
@@ -152,10 +155,15 @@ class Gate {
   }
 }
 
-function checkParams(validate: Validator, params: unknown): void {
-  const errors = validate(params);
-  if (errors.length > 0) {
-    throw new RpcError(rpcFailures.invalidParams.code, rpcFailures.invalidParams.message, { errors });
+function checkParams(validate: Validator, params: unknown): unknown {
+  try {
+    return validate(params);
+  } catch (error) {
+    // A value too deep for a schema that refers to itself is the client's mistake too.
+    const errors = error instanceof JsonSchemaError ? error.errors : undefined;
+    if (errors === undefined && !(error instanceof JsonSyntaxError)) throw error;
+    const { code, message } = rpcFailures.invalidParams;
+    throw new RpcError(code, message, errors === undefined ? undefined : { errors });
   }
 }
 
@@ -170,11 +178,13 @@ function openLazy(bytes: unknown): JsonDocument | undefined {
 }
 
 function checkResult(validate: Validator, name: string, value: unknown): unknown {
-  const errors = validate(value);
-  if (errors.length === 0) return value;
-  throw new Error(
-    `Result of ${name} does not fit its schema: ${errors[0]!.instancePath} ${errors[0]!.message}`,
-  );
+  try {
+    return validate(value);
+  } catch (error) {
+    if (!(error instanceof JsonSchemaError)) throw error;
+    const [first] = error.errors;
+    throw new Error(`Result of ${name} does not fit its schema: ${first?.instancePath} ${first?.message}`);
+  }
 }
 
 type Step = (params: unknown, context: CallContext, call: BackendCall) => unknown;
@@ -226,8 +236,7 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
   if (params !== undefined) {
     const inner = step;
     step = (value, context, call) => {
-      checkParams(params, value);
-      return inner(value, context, call);
+      return inner(checkParams(params, value), context, call);
     };
   }
   if (given.concurrency !== undefined) {

@@ -94,6 +94,8 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 
 #include "json/value_tape.inc"
 
+#include "json/token_walk.inc"
+
 #include "json/program.inc"
 
 }  // namespace tailrace::json::fallback

@@ -1,18 +1,20 @@
 // decoder(schema): JSON text to values of a schema. A backend that can does both at once, while it reads the text; whenever
 // it cannot decide, the text is parsed, checked and projected here, which is also where every error comes from.
 
-import type { JsonDecode, JsonParseOptions } from '../../backend/contract';
+import type { JsonParseOptions } from '../../backend/contract';
 import { utf8Of } from '../../backend/json/source';
+import type { JsonDecode } from '../../backend/json-plan';
 import { kUndecided } from '../../backend/shared';
 import { InvalidArgument, JsonSchemaError } from '../../errors';
 import { bytesOf, impl, type JsonInput } from '../input';
 import { type ParseOptions, parseOptions } from '../options';
-import { Checks, issuesOf } from './check';
+import { Checks } from './check';
 import type { Infer } from './infer';
 import { isRecord, type Schema } from './keywords';
 import { type FormatCheck, modelOf } from './model';
 import { Planner } from './plan';
 import { Projection } from './project';
+import { issuesOf } from './run';
 
 export interface DecoderOptions extends ParseOptions {
   /** Members that nothing declares: 'skip' (default) leaves them out, 'keep' keeps them behind the others. */
@@ -28,6 +30,8 @@ export interface Decoder<T> {
   (input: JsonInput): T;
   /** The same under a name, for what wants an object. */
   parse(input: JsonInput): T;
+  /** The same for a value that is parsed already. */
+  from(value: unknown): T;
   /** The same for bytes[start, end). The bytes must not be shared memory. */
   parseRange(bytes: Uint8Array, start: number, end: number): T;
 }
@@ -112,7 +116,7 @@ export function decoder(schema: unknown, options: DecoderOptions = {}): Decoder<
     return range(bytes, 0, bytes.length);
   }
 
-  return Object.assign(whole, { parse: whole, parseRange: range });
+  return Object.assign(whole, { parse: whole, from: accept, parseRange: range });
 }
 
 const kLongString = 1024;

@@ -24,26 +24,29 @@ type Static<S, Root> = S extends { static: infer T; params: unknown }
           : unknown;
 
 type Object_<S extends Keywords, Root> = S extends { $ref: infer R extends string }
-    ? Referred<R, S extends { $defs: unknown } ? S : Root>
-    : S extends { const: infer T }
+  ? Referred<R, S extends { $defs: unknown } ? S : Root>
+  : S extends { const: infer T }
+    ? Mutable<T>
+    : S extends { enum: readonly (infer T)[] }
       ? Mutable<T>
-      : S extends { enum: readonly (infer T)[] }
-        ? Mutable<T>
-        : S extends { anyOf: infer Parts extends readonly unknown[] }
-          ? OfType<Omit<S, 'anyOf'>, Root> & Union<Parts, Root>
-          : S extends { oneOf: infer Parts extends readonly unknown[] }
-            ? OfType<Omit<S, 'oneOf'>, Root> & Union<Parts, Root>
-            : S extends { allOf: infer Parts extends readonly unknown[] }
-              ? Intersection<Parts, Root>
-              : S extends { not: Record<string, never> }
-                ? never
-                : OfType<S, Root>;
+      : S extends { anyOf: infer Parts extends readonly unknown[] }
+        ? OfType<Omit<S, 'anyOf'>, Root> & Union<Parts, Root>
+        : S extends { oneOf: infer Parts extends readonly unknown[] }
+          ? OfType<Omit<S, 'oneOf'>, Root> & Union<Parts, Root>
+          : S extends { allOf: infer Parts extends readonly unknown[] }
+            ? Intersection<Parts, Root>
+            : S extends { not: Record<string, never> }
+              ? never
+              : OfType<S, Root>;
 
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
 
 type Union<Parts extends readonly unknown[], Root> = { [I in keyof Parts]: Static<Parts[I], Root> }[number];
 
-type Intersection<Parts extends readonly unknown[], Root> = Parts extends readonly [infer First, ...infer Rest]
+type Intersection<Parts extends readonly unknown[], Root> = Parts extends readonly [
+  infer First,
+  ...infer Rest,
+]
   ? Static<First, Root> & Intersection<Rest, Root>
   : unknown;
 
@@ -102,14 +105,22 @@ type Elements<S, Root> = S extends { prefixItems: infer Parts extends readonly u
 type Least<S> = S extends { minItems: infer N extends number } ? N : 0;
 
 /** Elements from minItems on may be missing. */
-type Tuple<Parts extends readonly unknown[], Root, N extends number, Done extends unknown[] = []> =
-  Parts extends readonly [infer First, ...infer More]
-    ? Full<N, Done> extends true
-      ? [Static<First, Root>?, ...Tuple<More, Root, N, [...Done, 0]>]
-      : [Static<First, Root>, ...Tuple<More, Root, N, [...Done, 0]>]
-    : [];
+type Tuple<
+  Parts extends readonly unknown[],
+  Root,
+  N extends number,
+  Done extends unknown[] = [],
+> = Parts extends readonly [infer First, ...infer More]
+  ? Full<N, Done> extends true
+    ? [Static<First, Root>?, ...Tuple<More, Root, N, [...Done, 0]>]
+    : [Static<First, Root>, ...Tuple<More, Root, N, [...Done, 0]>]
+  : [];
 /** Whether as many as N have been counted. */
-type Full<N extends number, Done extends unknown[], Counted extends unknown[] = []> = Counted['length'] extends N
+type Full<
+  N extends number,
+  Done extends unknown[],
+  Counted extends unknown[] = [],
+> = Counted['length'] extends N
   ? true
   : Done extends [unknown, ...infer More]
     ? Full<N, More, [...Counted, 0]>

@@ -42,8 +42,7 @@ const record = [isSchemaRecord, 'an object of schemas'] as const;
 
 const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   type: [
-    (value) =>
-      isTypeName(value) || (Array.isArray(value) && value.length > 0 && value.every(isTypeName)),
+    (value) => isTypeName(value) || (Array.isArray(value) && value.length > 0 && value.every(isTypeName)),
     `one or some of ${kTypes.join(', ')}`,
   ],
   nullable: flag,

@@ -35,9 +35,8 @@ export interface SchemaNode {
   readonly oneOf: readonly SchemaNode[];
   readonly allOf: readonly SchemaNode[];
   readonly if: SchemaNode | undefined;
-  // biome-ignore lint/suspicious/noThenProperty: the keyword's name
-  readonly then: SchemaNode | undefined;
-  readonly else: SchemaNode | undefined;
+  readonly thenPart: SchemaNode | undefined;
+  readonly elsePart: SchemaNode | undefined;
   readonly pattern: RegExp | undefined;
   /** The checker that was given for its format. */
   readonly format: FormatCheck | undefined;
@@ -130,9 +129,8 @@ class Builder {
       oneOf: [],
       allOf: [],
       if: undefined,
-      // biome-ignore lint/suspicious/noThenProperty: the keyword's name
-      then: undefined,
-      else: undefined,
+      thenPart: undefined,
+      elsePart: undefined,
       pattern: undefined,
       format: undefined,
     };
@@ -209,8 +207,8 @@ class Builder {
     node.oneOf = list('oneOf');
     node.allOf = list('allOf');
     node.if = one('if');
-    node.then = one('then');
-    node.else = one('else');
+    node.thenPart = one('then');
+    node.elsePart = one('else');
     named('$defs');
     named('definitions');
     if (typeof keywords.pattern === 'string') {

@@ -8,10 +8,12 @@ import {
   type JsonPlanNode,
   type JsonPlanObject,
   JsonTypeBit,
-} from '../../backend/contract';
-import { type Checks, fits, typesOf } from './check';
+} from '../../backend/json-plan';
+import type { Checks } from './check';
 import type { SchemaNode } from './model';
 import type { Projection } from './project';
+import { fits } from './run';
+import { typesOf } from './types';
 
 const kMaxCount = 0x7fffffff;
 /** What a plan can say; of some only part. */
@@ -149,7 +151,8 @@ export class Planner {
       }
       case 'patternProperties': {
         const { additionalProperties, properties } = node.keywords;
-        const alone = properties === undefined && (additionalProperties === undefined || additionalProperties === false);
+        const alone =
+          properties === undefined && (additionalProperties === undefined || additionalProperties === false);
         const plain = node.patterns.length === 1 && kMatchAll.includes(node.patterns[0]?.source as string);
         return alone && plain && !this.keep ? undefined : 'residual';
       }
@@ -204,7 +207,8 @@ export class Planner {
     const required = new Set((node.keywords.required ?? []) as string[]);
     const additional = node.additionalProperties;
     const pattern = node.patterns[0];
-    const declares = node.keywords.properties !== undefined || additional !== undefined || pattern !== undefined;
+    const declares =
+      node.keywords.properties !== undefined || additional !== undefined || pattern !== undefined;
     if (!declares && required.size === 0) return undefined;
     const members: JsonPlanObject['members'][number][] = [...node.properties].map(([name, of]) => ({
       name,

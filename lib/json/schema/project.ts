@@ -5,8 +5,9 @@
 // in all that applies to the value through $ref, allOf, the branches of anyOf and oneOf that fit, then or else, and
 // dependentSchemas. A member that several declare is projected by all of them together.
 
-import { type Check, Checks, fits } from './check';
+import type { Checks } from './check';
 import type { SchemaNode } from './model';
+import { type Check, fits } from './run';
 
 export type Project = (value: unknown) => unknown;
 
@@ -36,7 +37,7 @@ export function declaresMembers(node: SchemaNode): boolean {
 /** What else may apply to the same value. */
 export function applicable(node: SchemaNode): SchemaNode[] {
   const parts = [...node.allOf, ...node.anyOf, ...node.oneOf, ...node.dependentSchemas.values()];
-  for (const part of [node.ref, node.then, node.else]) if (part !== undefined) parts.push(part);
+  for (const part of [node.ref, node.thenPart, node.elsePart]) if (part !== undefined) parts.push(part);
   return parts;
 }
 
@@ -95,9 +96,9 @@ export class Projection {
     if (node.if !== undefined) {
       if (this.#fits(node.if, value)) {
         this.#gather(node.if, value, into);
-        if (node.then !== undefined) this.#gather(node.then, value, into);
-      } else if (node.else !== undefined) {
-        this.#gather(node.else, value, into);
+        if (node.thenPart !== undefined) this.#gather(node.thenPart, value, into);
+      } else if (node.elsePart !== undefined) {
+        this.#gather(node.elsePart, value, into);
       }
     }
     for (const [name, part] of node.dependentSchemas) {
@@ -159,4 +160,3 @@ export class Projection {
     return by;
   }
 }
-

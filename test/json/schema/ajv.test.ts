@@ -7,8 +7,9 @@ import Ajv2020 from 'ajv/dist/2020';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Checks, fits, issuesOf } from '../../../lib/json/schema/check';
+import { Checks } from '../../../lib/json/schema/check';
 import { modelOf } from '../../../lib/json/schema/model';
+import { fits, issuesOf } from '../../../lib/json/schema/run';
 import { schemas, values } from './arbitrary';
 
 const test = suite('json schema against ajv');
@@ -20,42 +21,51 @@ const kRuns = Number(process.env.SCHEMA_RUNS ?? 400);
 function property(dialect: 2020 | 7, allErrors: boolean): void {
   const make = dialect === 2020 ? Ajv2020 : Ajv;
   fc.assert(
-    fc.property(schemas(dialect, false), fc.array(values(false), { minLength: 1, maxLength: 6 }), (schema, items) => {
-      const peer = new make({ ...kOptions, allErrors });
-      let validate: ReturnType<typeof peer.compile>;
-      try {
-        validate = peer.compile(schema as object);
-      } catch (error) {
-        // what ajv refuses to compile (equal items in an enum) is no question
-        fc.pre(false);
-        throw error;
-      }
-      const check = new Checks().of(modelOf(schema).root);
-      for (const item of items) {
-        let wanted: boolean;
+    fc.property(
+      schemas(dialect, false),
+      fc.array(values(false), { minLength: 1, maxLength: 6 }),
+      (schema, items) => {
+        const peer = new make({ ...kOptions, allErrors });
+        let validate: ReturnType<typeof peer.compile>;
         try {
-          wanted = validate(item) as boolean;
+          validate = peer.compile(schema as object);
         } catch (error) {
-          // a reference that goes round for ever; code of ajv's own making that does not run
-          if (error instanceof RangeError || error instanceof ReferenceError) return;
+          // what ajv refuses to compile (equal items in an enum) is no question
+          fc.pre(false);
           throw error;
         }
-        const shown = `${JSON.stringify(schema)} on ${JSON.stringify(item)}`;
-        assert.is(fits(check, item), wanted, shown);
-        const errors = (wanted ? [] : (validate.errors ?? [])).map((error) => JSON.stringify(error));
-        // ours end at a hundred, those inside a combination that fits after all included
-        if (errors.length >= 50) continue;
-        const ours = issuesOf(check, item, allErrors).map((issue) => JSON.stringify(issue));
-        assert.is(ours[0], errors[0], shown);
-        assert.is(ours.at(-1), errors.at(-1), shown);
-        // Inside a combination ajv sometimes goes on after a `type` that the schema around it rules out.
-        let at = 0;
-        for (const error of errors) if (error === ours[at]) at++;
-        assert.is(at, ours.length, shown);
-        if (errors.length === 1 || allErrors) assert.equal(ours, errors, shown);
-      }
-    }),
-    { includeErrorInReport: true, numRuns: kRuns, interruptAfterTimeLimit: 20_000, endOnFailure: process.env.SCHEMA_SHRINK === undefined },
+        const check = new Checks().of(modelOf(schema).root);
+        for (const item of items) {
+          let wanted: boolean;
+          try {
+            wanted = validate(item) as boolean;
+          } catch (error) {
+            // a reference that goes round for ever; code of ajv's own making that does not run
+            if (error instanceof RangeError || error instanceof ReferenceError) return;
+            throw error;
+          }
+          const shown = `${JSON.stringify(schema)} on ${JSON.stringify(item)}`;
+          assert.is(fits(check, item), wanted, shown);
+          const errors = (wanted ? [] : (validate.errors ?? [])).map((error) => JSON.stringify(error));
+          // ours end at a hundred, those inside a combination that fits after all included
+          if (errors.length >= 50) continue;
+          const ours = issuesOf(check, item, allErrors).map((issue) => JSON.stringify(issue));
+          assert.is(ours[0], errors[0], shown);
+          assert.is(ours.at(-1), errors.at(-1), shown);
+          // Inside a combination ajv sometimes goes on after a `type` that the schema around it rules out.
+          let at = 0;
+          for (const error of errors) if (error === ours[at]) at++;
+          assert.is(at, ours.length, shown);
+          if (errors.length === 1 || allErrors) assert.equal(ours, errors, shown);
+        }
+      },
+    ),
+    {
+      includeErrorInReport: true,
+      numRuns: kRuns,
+      interruptAfterTimeLimit: 20_000,
+      endOnFailure: process.env.SCHEMA_SHRINK === undefined,
+    },
   );
 }
 

@@ -4,7 +4,22 @@ import * as fc from 'fast-check';
 
 export type AnySchema = boolean | Record<string, unknown>;
 
-const kNames = ['a', 'b', 'c', 'id', '', 'x/y', 'm~n', 'é', '日本', '__proto__', 'constructor', '0', '17', 'a b"c'];
+const kNames = [
+  'a',
+  'b',
+  'c',
+  'id',
+  '',
+  'x/y',
+  'm~n',
+  'é',
+  '日本',
+  '__proto__',
+  'constructor',
+  '0',
+  '17',
+  'a b"c',
+];
 
 export const name = fc.constantFrom(...kNames);
 const scalar = fc.oneof(
@@ -81,9 +96,17 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
       patternProperties: fc.array(fc.tuple(pattern, sub), { maxLength: 2 }).map(record),
       additionalProperties: sub,
       // about strings: of a `type` that no name can have, ajv tells more than the first error
-      propertyNames: fc.oneof(textual, fc.record({ enum: fc.uniqueArray(name, { minLength: 1 }) }), of('string', textual)),
+      propertyNames: fc.oneof(
+        textual,
+        fc.record({ enum: fc.uniqueArray(name, { minLength: 1 }) }),
+        of('string', textual),
+      ),
     });
-    const kind = part({ properties: named, required: names, additionalProperties: fc.constantFrom(true, false) });
+    const kind = part({
+      properties: named,
+      required: names,
+      additionalProperties: fc.constantFrom(true, false),
+    });
     const any = part({
       const: value,
       enum: fc.array(value, { minLength: 1, maxLength: 3 }),

@@ -8,9 +8,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backend } from '../../../lib/backend/select';
 import * as json from '../../../lib/json';
-import { Checks, fits } from '../../../lib/json/schema/check';
+import { Checks } from '../../../lib/json/schema/check';
 import { modelOf } from '../../../lib/json/schema/model';
 import { Projection } from '../../../lib/json/schema/project';
+import { fits } from '../../../lib/json/schema/run';
 import { onNative, skipFile } from '../../support/backends';
 import { assertSame } from '../same';
 import { type AnySchema, schemas, values } from './arbitrary';
@@ -100,7 +101,11 @@ for (const undeclared of ['skip', 'keep'] as const) {
         fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
         (schema, items, stream) => {
           const random = () => stream.next().value;
-          fitting += compare(schema, undeclared, items.map((item) => written(item, random)));
+          fitting += compare(
+            schema,
+            undeclared,
+            items.map((item) => written(item, random)),
+          );
         },
       ),
       { includeErrorInReport: true, numRuns: kRuns, interruptAfterTimeLimit: 20_000, endOnFailure: true },
@@ -127,14 +132,22 @@ const record = {
     ['__proto__']: str,
     constructor: str,
     map: { type: 'object', additionalProperties: { type: 'number' } },
-    both: { allOf: [{ type: 'object', properties: { p: str } }, { type: 'object', properties: { q: str }, required: ['q'] }] },
+    both: {
+      allOf: [
+        { type: 'object', properties: { p: str } },
+        { type: 'object', properties: { q: str }, required: ['q'] },
+      ],
+    },
     tuple: { type: 'array', prefixItems: [str, { type: 'number' }], items: false },
     keyed: { type: 'object', patternProperties: { '^(.*)$': { type: 'boolean' } } },
     set: { type: 'array', items: str, uniqueItems: true },
   },
   required: ['id', 'name'],
 };
-const inner = fc.oneof(values(), fc.constantFrom<unknown>('', 'a', 'b', 'ab', 'x\\y', 'q"', 1, 2.5, 99, null));
+const inner = fc.oneof(
+  values(),
+  fc.constantFrom<unknown>('', 'a', 'b', 'ab', 'x\\y', 'q"', 1, 2.5, 99, null),
+);
 const near = fc.letrec<{ near: unknown }>((tie) => ({
   near: fc.record(
     {
@@ -191,7 +204,9 @@ test('mutated texts: never anything but what the plain way says', () => {
       fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 3 }),
       fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
       (item, changes, stream) => {
-        const bytes = Buffer.from(written({ id: 7, name: 'n', ...(item as object) }, () => stream.next().value));
+        const bytes = Buffer.from(
+          written({ id: 7, name: 'n', ...(item as object) }, () => stream.next().value),
+        );
         for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
         const decode = json.decoder(record as object);
         const plain = json.decoder(record as object, { maxDepth: 1e6 });

@@ -4,7 +4,7 @@
 // The source of generated code holds names only as string literals made by JSON.stringify, and otherwise nothing of the
 // schema: no text of it can become code. Where code may not be generated, closures do the same.
 
-import type { JsonPlan, JsonPlanNode, JsonPlanObject } from '../../contract';
+import type { JsonPlan, JsonPlanNode, JsonPlanObject } from '../../json-plan';
 
 /** What the functions of a plan read; filled for each text. */
 export interface Slots {
@@ -44,7 +44,12 @@ function mayGenerate(): boolean {
 const kMostMembers = 200;
 
 /** Reads any slot; `strings` and `object` are the node's own. */
-function reader(slots: Slots, strings: readonly string[], item: (i: number) => Read, object: Read | undefined): Read {
+function reader(
+  slots: Slots,
+  strings: readonly string[],
+  item: (i: number) => Read,
+  object: Read | undefined,
+): Read {
   const members = (p: number, n: number) => {
     const target: Record<string, unknown> = {};
     for (let i = 0; i < n; i++, p += 4) {
@@ -133,7 +138,8 @@ function generated(slots: Slots, members: readonly Member[]): Read {
   const literal = always.map(({ name, at }, i) => `${key(name)}:r${i}(p+${at})`).join(',');
   const later = members.slice(always.length).map(({ name, at, required }, i) => {
     const read = `r${always.length + i}(p+${at})`;
-    const add = name in prototype ? `d(o,${JSON.stringify(name)},${read});` : `o[${JSON.stringify(name)}]=${read};`;
+    const add =
+      name in prototype ? `d(o,${JSON.stringify(name)},${read});` : `o[${JSON.stringify(name)}]=${read};`;
     return required ? add : `if(w[p+${at}]!==0)${add}`;
   });
   const body =
@@ -190,7 +196,12 @@ export function builderOf(plan: JsonPlan, slots: Slots): Read {
     const { array, object, strings } = node;
     const items = typeof array?.items === 'number' ? (readers[array.items] as Read) : plain;
     const prefix = (array?.prefix ?? []).map((index) => readers[index] as Read);
-    const item = array === undefined ? () => plain : prefix.length === 0 ? () => items : (at: number) => prefix[at] ?? items;
+    const item =
+      array === undefined
+        ? () => plain
+        : prefix.length === 0
+          ? () => items
+          : (at: number) => prefix[at] ?? items;
     const objects = object === undefined ? undefined : objectReader(slots, object, readers);
     const bare =
       array === undefined && object === undefined && strings === undefined

@@ -1,7 +1,7 @@
 // Decoding by a plan on the native backend: the typed arrays that slots come in, the crossing, and when to leave a text to
 // the facade's slow way.
 
-import type { JsonDecode, JsonPlan } from '../../contract';
+import type { JsonDecode, JsonPlan } from '../../json-plan';
 import type { NativeAddon } from '../../load';
 import { kUndecided } from '../../shared';
 import { builderOf, Refused, type Slots } from './schema-builder';
@@ -51,7 +51,13 @@ export function decoderOf(addon: NativeAddon, plan: JsonPlan): JsonDecode {
   const native = addon.jsonSchema as AddonJsonSchema;
   let found = tapes.get(addon);
   if (found === undefined) {
-    found = { words: new Int32Array(0), doubles: new Float64Array(0), latin: kNone, utf16: kNone, busy: false };
+    found = {
+      words: new Int32Array(0),
+      doubles: new Float64Array(0),
+      latin: kNone,
+      utf16: kNone,
+      busy: false,
+    };
     size(native, found, kFirstWords, kFirstDoubles);
     tapes.set(addon, found);
   }

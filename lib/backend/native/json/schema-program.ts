@@ -1,6 +1,6 @@
 // A plan as the words that native/json/program.h reads.
 
-import { type JsonPlan, type JsonPlanNode, JsonTypeBit } from '../../contract';
+import { type JsonPlan, type JsonPlanNode, JsonTypeBit } from '../../json-plan';
 
 const kNodeWords = 18;
 const kBounded = 1;

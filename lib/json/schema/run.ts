@@ -1,0 +1,118 @@
+// One run of checks over one value: what is asked for, where it has come to, and what was found wrong.
+
+import { type JsonSchemaIssue, JsonSyntaxError } from '../../errors';
+import { pointerStep } from './model';
+
+/** One run over one value. */
+export interface Run {
+  /** undefined: only the verdict is wanted. */
+  issues: JsonSchemaIssue[] | undefined;
+  /** All that is wrong, not only the first of it. */
+  all: boolean;
+  /** Steps to the value that is looked at; kept only while there are issues to tell. */
+  path: (string | number)[];
+  /** Schemas that refer to themselves: how deep they have gone into the value. */
+  depth: number;
+  /** The member whose name is looked at, inside propertyNames. */
+  name: string | undefined;
+}
+
+export type Check = (value: unknown, run: Run) => boolean;
+
+/** So deep a value is followed through $ref. Each level takes several frames of the stack. */
+export const kMaxReferences = 1000;
+/** Issues told of one value when all are asked for: a hostile value may have a million. */
+const kMaxIssues = 100;
+
+export interface Place {
+  /** Of the schema, for schemaPath. */
+  path: string;
+  /** Inside anyOf, oneOf, not, contains, if or propertyNames, where ajv goes on after a failure. */
+  composite: boolean;
+}
+
+export function report(
+  run: Run,
+  place: Place,
+  keyword: string,
+  params: Record<string, unknown>,
+  message: string,
+): false {
+  if (run.issues !== undefined && run.issues.length < kMaxIssues) {
+    const steps = run.path.map((step) => `/${typeof step === 'number' ? step : pointerStep(step)}`);
+    const issue: JsonSchemaIssue & { propertyName?: string } = {
+      instancePath: steps.join(''),
+      schemaPath: `${place.path}/${keyword}`,
+      keyword,
+      params,
+      message,
+    };
+    if (run.name !== undefined) issue.propertyName = run.name;
+    run.issues.push(issue);
+  }
+  return false;
+}
+
+/** All of them in turn; stops at the first failure unless all are asked for. */
+export function sequence(checks: readonly Check[]): Check {
+  const [a, b, c] = checks;
+  if (a === undefined) return () => true;
+  if (b === undefined) return a;
+  if (c === undefined) {
+    return (value, run) => (run.all ? +a(value, run) + +b(value, run) === 2 : a(value, run) && b(value, run));
+  }
+  return (value, run) => {
+    let fits = true;
+    for (let i = 0; i < checks.length; i++) {
+      if ((checks[i] as Check)(value, run)) continue;
+      if (!run.all) return false;
+      fits = false;
+    }
+    return fits;
+  };
+}
+
+/** The verdict alone. */
+export function quietly(check: Check): Check {
+  return (value, run) => {
+    const { issues } = run;
+    run.issues = undefined;
+    const fits = check(value, run);
+    run.issues = issues;
+    return fits;
+  };
+}
+
+/** Checks what stands one step further down. */
+export function below(check: Check, value: unknown, step: string | number, run: Run): boolean {
+  if (run.issues === undefined) return check(value, run);
+  run.path.push(step);
+  const fits = check(value, run);
+  run.path.pop();
+  return fits;
+}
+
+export function tooDeep(): JsonSyntaxError {
+  const code = 'ERR_TAILRACE_JSON_DEPTH';
+  return new JsonSyntaxError('JSON is nested too deeply for its schema', {
+    code,
+    offset: 0,
+    line: 1,
+    column: 1,
+  });
+}
+
+function newRun(issues: JsonSchemaIssue[] | undefined, all: boolean): Run {
+  return { issues, all, path: [], depth: 0, name: undefined };
+}
+
+/** The verdict of a check that was made by Checks. */
+export function fits(check: Check, value: unknown): boolean {
+  return check(value, newRun(undefined, false));
+}
+
+/** What is wrong with a value: nothing, the first of it, or (`all`) up to a hundred issues. */
+export function issuesOf(check: Check, value: unknown, all: boolean): JsonSchemaIssue[] {
+  const issues: JsonSchemaIssue[] = [];
+  return check(value, newRun(issues, all)) ? [] : issues;
+}
