@@ -16,7 +16,7 @@ const test = suite('json schema against ajv');
 
 /** ajv looks for inherited members unless told not to; we never do. */
 const kOptions = { strict: false, ownProperties: true, validateFormats: false, logger: false } as const;
-const kRuns = Number(process.env.SCHEMA_RUNS ?? 400);
+const kRuns = Number(process.env.SCHEMA_RUNS ?? 120);
 
 function property(dialect: 2020 | 7, allErrors: boolean): void {
   const make = dialect === 2020 ? Ajv2020 : Ajv;

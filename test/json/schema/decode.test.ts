@@ -22,7 +22,7 @@ if (wanted !== undefined && backend().isa !== wanted)
   skipFile(`this CPU has no ${wanted} kernel (${backend().isa} in use)`);
 
 const test = suite(`json decoder on ${backend().isa}`);
-const kRuns = Number(process.env.SCHEMA_RUNS ?? 400);
+const kRuns = Number(process.env.SCHEMA_RUNS ?? 120);
 
 /** JSON text of a value, with spaces and escapes that JSON.stringify would not write. */
 function written(value: unknown, random: () => number): string {
@@ -110,7 +110,7 @@ for (const undeclared of ['skip', 'keep'] as const) {
       ),
       { includeErrorInReport: true, numRuns: kRuns, interruptAfterTimeLimit: 20_000, endOnFailure: true },
     );
-    assert.ok(fitting > 50, `${fitting} values fitted`);
+    assert.ok(fitting > 20, `${fitting} values fitted`);
   });
 }
 
@@ -148,28 +148,31 @@ const inner = fc.oneof(
   values(),
   fc.constantFrom<unknown>('', 'a', 'b', 'ab', 'x\\y', 'q"', 1, 2.5, 99, null),
 );
+/** Mostly what fits. */
+const mostly = (good: fc.Arbitrary<unknown>, bad: fc.Arbitrary<unknown> = inner) =>
+  fc.oneof({ arbitrary: good, weight: 40 }, bad);
 const near = fc.letrec<{ near: unknown }>((tie) => ({
   near: fc.record(
     {
-      id: fc.oneof({ arbitrary: fc.integer(), weight: 9 }, inner),
-      name: fc.oneof({ arbitrary: fc.constantFrom('n', 'name', '日本語', '😀'), weight: 9 }, inner),
-      kind: fc.constantFrom('a', 'b', '日本', 'x\\y', 'q"', 'z'),
-      score: fc.oneof(fc.double({ min: 0, max: 100, noNaN: true }), fc.constantFrom(0, 99, 100, 1.5)),
-      tags: fc.array(fc.constantFrom<unknown>('a', 'ü', '', 'long enough to be sliced', 1), { maxLength: 4 }),
-      maybe: fc.oneof(fc.constant(null), fc.record({ x: fc.integer(), y: inner })),
+      id: mostly(fc.integer()),
+      name: mostly(fc.constantFrom('n', 'name', '日本語', '😀')),
+      kind: mostly(fc.constantFrom('a', 'b', '日本', 'x\\y', 'q"')),
+      score: mostly(fc.double({ min: 0, max: 99, noNaN: true }), fc.constantFrom(0, 99, 100, 1.5)),
+      tags: mostly(fc.array(fc.constantFrom('a', 'ü', '', 'long enough to be sliced'), { maxLength: 3 })),
+      maybe: mostly(fc.oneof(fc.constant(null), fc.record({ x: fc.integer(), y: inner }))),
       next: fc.oneof({ maxDepth: 3 }, fc.constant({ id: 1, name: 'n' }), tie('near')),
       any: inner,
-      code: fc.constantFrom('abc', 'a', 'A'),
+      code: mostly(fc.constantFrom('abc', 'a')),
       ['__proto__']: fc.string(),
       constructor: fc.string(),
-      map: fc.dictionary(fc.string(), fc.integer()),
-      both: fc.record({ p: fc.string(), q: fc.string(), r: inner }, { requiredKeys: ['p'] }),
-      tuple: fc.constantFrom<unknown>([], ['a'], ['a', 1], ['a', 1, 2]),
+      map: mostly(fc.dictionary(fc.string(), fc.integer())),
+      both: mostly(fc.record({ p: fc.string(), q: fc.string(), r: inner }, { requiredKeys: ['q'] })),
+      tuple: mostly(fc.constantFrom<unknown>([], ['a'], ['a', 1]), fc.constant(['a', 1, 2])),
       keyed: fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('\u2028', 'a\nb')), fc.boolean()),
-      set: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 3 }),
+      set: mostly(fc.uniqueArray(fc.constantFrom('a', 'b', 'c')), fc.constant(['a', 'b', 'a'])),
       extra: inner,
     } as Record<string, fc.Arbitrary<unknown>>,
-    { requiredKeys: [] },
+    { requiredKeys: ['id', 'name'] },
   ),
 })).near;
 
@@ -185,15 +188,14 @@ for (const undeclared of ['skip', 'keep'] as const) {
         (item, more, stream) => {
           const random = () => stream.next().value;
           const schema = more ? record : { ...record, additionalProperties: false };
-          const fixed = { id: 7, name: 'seven', ...(item as object) };
-          const texts = [item, fixed].map((one) => written(one, random));
+          const texts = [item, item].map((one) => written(one, random));
           seen += texts.length;
           fitting += compare(schema, undeclared, texts);
         },
       ),
       { includeErrorInReport: true, numRuns: kRuns * 2, interruptAfterTimeLimit: 20_000, endOnFailure: true },
     );
-    assert.ok(fitting > seen / 20, `${fitting} of ${seen} values fitted`);
+    assert.ok(fitting > seen / 10, `${fitting} of ${seen} values fitted`);
   });
 }
 
