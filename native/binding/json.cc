@@ -246,7 +246,7 @@ napi_value news(napi_env env, napi_callback_info info) {
   *out++ = static_cast<int32_t>(nodes);
   *out++ = static_cast<int32_t>(shapes);
   for (uint32_t i = s.told_nodes; i < s.node_count(); i++) {
-    const json::ShapeNode& n = s.nodes()[i];
+    const json::ShapeOrigin& n = s.origin(i);
     *out++ = static_cast<int32_t>(n.parent);
     *out++ = static_cast<int32_t>(n.key_id);
   }
@@ -329,10 +329,11 @@ napi_value text(napi_env env, napi_callback_info info) {
     napi_create_string_latin1(env, span.data ? span.data : "", span.size, &result);
     return result;
   }
-  if (json::find_bad_utf8(span.data + ascii, span.size - ascii) != span.size - ascii) return nullptr;
-  if (!j.text.reserve(span.size * 2 + 64, 0)) return nullptr;
+  const json::Kernel& kernel = json::kernel();
+  if (!kernel.valid_utf8(bytes + ascii, span.size - ascii)) return nullptr;
+  if (!j.text.reserve(span.size * 2 + 128, 0)) return nullptr;
   char16_t* units = reinterpret_cast<char16_t*>(j.text.data());
-  size_t count = json::transcode(bytes, span.size, units);
+  size_t count = kernel.to_utf16(bytes, span.size, units);
   napi_create_string_utf16(env, units, count, &result);
   if (j.text.capacity() > 1u << 20) j.text.release();
   return result;

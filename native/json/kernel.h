@@ -56,6 +56,10 @@ struct Kernel {
   TapeStatus (*write_values)(Stage1&, ValueTape&);
   /** Decoding by a schema (program.h). */
   DecodeStatus (*run_program)(Stage1&, const Program&, DecodeTape&);
+  /** Valid UTF-8 to UTF-16; room for size + 64 units. Returns the units. */
+  size_t (*to_utf16)(const uint8_t* text, size_t size, char16_t* to);
+  /** Whether all of it is UTF-8. */
+  bool (*valid_utf8)(const uint8_t* text, size_t size);
 };
 
 const Kernel& kernel_for(cpu::Isa isa) noexcept;

@@ -48,6 +48,12 @@ inline Masks classify(const Block& b) noexcept {
   return m;
 }
 
+inline uint64_t high_bits(const Block& b) noexcept {
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(b.p[i] >> 7) << i;
+  return bits;
+}
+
 inline uint64_t prefix_xor(uint64_t bits) noexcept {
   for (int shift = 1; shift < 64; shift *= 2) bits ^= bits << shift;
   return bits;
@@ -87,11 +93,8 @@ inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t
   return high < 0x80 && !backslash;
 }
 
-inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const uint8_t*,
-                     const uint8_t* arena) noexcept {
-  return memcmp(n <= kKeyInline ? node.key : arena + node.key_offset, text, n) == 0;
-}
-
+#include "json/plain.inc"
+#include "json/strings.inc"
 #include "json/value_tape.inc"
 
 #include "json/token_walk.inc"
@@ -101,6 +104,6 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 }  // namespace tailrace::json::fallback
 
 namespace tailrace::json {
-const Kernel kFallbackKernel = {cpu::Isa::fallback, fallback::refill, fallback::write_values,
-    fallback::run_program};
+const Kernel kFallbackKernel = {cpu::Isa::fallback,    fallback::refill,        fallback::write_values,
+                                fallback::run_program, fallback::to_utf16_text, fallback::valid_utf8};
 }

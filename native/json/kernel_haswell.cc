@@ -71,6 +71,8 @@ inline Masks classify(const Block& b) noexcept {
   return m;
 }
 
+inline uint64_t high_bits(const Block& b) noexcept { return join(b.lo, b.hi); }
+
 inline uint64_t prefix_xor(uint64_t bits) noexcept {
   return static_cast<uint64_t>(_mm_cvtsi128_si64(
       _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(bits)), _mm_set1_epi8(-1), 0)));
@@ -176,19 +178,46 @@ inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t
   return (found | _bzhi_u32(mask, static_cast<uint32_t>(n - i))) == 0;
 }
 
-/** Whether text[0, n) is the node's key; the lengths are known to be equal. */
-inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const uint8_t* end,
-                     const uint8_t* arena) noexcept {
-  if (n <= kKeyInline && text + kKeyInline <= end) {
-    __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
-    __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text));
-    uint32_t differ = ~static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
-    return _bzhi_u32(differ, static_cast<uint32_t>(n)) == 0;
+/** As copy_plain, up to the first byte that is odd; returns the bytes before it. */
+inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t* end) noexcept {
+  const __m256i backslash = _mm256_set1_epi8('\\');
+  for (size_t i = 0; i < n; i += 32) {
+    __m256i v;
+    if (from + i + 32 <= end) {
+      v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    } else {
+      alignas(32) uint8_t rest[32] = {};
+      memcpy(rest, from + i, n - i < 32 ? n - i : 32);
+      v = _mm256_load_si256(reinterpret_cast<const __m256i*>(rest));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
+    uint32_t odd =
+        static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
+    if (odd) {
+      size_t at = i + static_cast<size_t>(__builtin_ctz(odd));
+      return at < n ? at : n;
+    }
   }
-  return memcmp(n <= kKeyInline ? node.key : arena + node.key_offset, text, n) == 0;
+  return n;
 }
 
+/** Whether the text at p begins with the node's key, quotes included. */
+inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
+                     const uint8_t* arena) noexcept {
+  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
+    return same_near_end(node, p, end, arena);
+  __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
+  __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  uint32_t differ = ~static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
+  if (_bzhi_u32(differ, node.key_length) != 0) return false;
+  return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
+}
+
+#include "json/digits_x86.inc"
+#include "json/number.inc"
+#include "json/strings.inc"
 #include "json/value_tape.inc"
+#include "json/wide_x86.inc"
 
 #include "json/token_walk.inc"
 
@@ -197,8 +226,8 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 }  // namespace tailrace::json::haswell
 
 namespace tailrace::json {
-const Kernel kHaswellKernel = {cpu::Isa::haswell, haswell::refill, haswell::write_values,
-    haswell::run_program};
+const Kernel kHaswellKernel = {cpu::Isa::haswell,    haswell::refill,        haswell::write_values,
+                               haswell::run_program, haswell::to_utf16_text, haswell::valid_utf8};
 }
 
 #if defined(__clang__)

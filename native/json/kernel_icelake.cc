@@ -56,18 +56,21 @@ inline Masks classify(const Block& b) noexcept {
   return m;
 }
 
+inline uint64_t high_bits(const Block& b) noexcept { return _mm512_movepi8_mask(b.v); }
+
 inline uint64_t prefix_xor(uint64_t bits) noexcept {
   return static_cast<uint64_t>(_mm_cvtsi128_si64(
       _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(bits)), _mm_set1_epi8(-1), 0)));
 }
 
+alignas(64) constexpr struct Identity {
+  uint8_t of[64];
+  constexpr Identity() : of() {
+    for (int i = 0; i < 64; i++) of[i] = static_cast<uint8_t>(i);
+  }
+} kIdentity;
+
 inline uint32_t* flatten(uint32_t* out, uint32_t base, uint64_t bits) noexcept {
-  alignas(64) static constexpr struct Identity {
-    uint8_t of[64];
-    constexpr Identity() : of() {
-      for (int i = 0; i < 64; i++) of[i] = static_cast<uint8_t>(i);
-    }
-  } kIdentity;
   __m512i places = _mm512_maskz_compress_epi8(bits, _mm512_load_si512(kIdentity.of));
   __m512i from = _mm512_set1_epi32(static_cast<int>(base));
   int n = __builtin_popcountll(bits);
@@ -155,16 +158,72 @@ inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t
   return (found | _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash)) == 0;
 }
 
-inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const uint8_t*,
-                     const uint8_t* arena) noexcept {
-  if (n <= kKeyInline) {
-    __mmask32 mask = _bzhi_u32(~0u, static_cast<unsigned>(n));
-    __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
-    return _mm256_mask_cmpneq_epi8_mask(mask, a, _mm256_maskz_loadu_epi8(mask, text)) == 0;
+/** As copy_plain, up to the first byte that is odd; returns the bytes before it. */
+inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
+  const __m512i backslash = _mm512_set1_epi8('\\');
+  for (size_t i = 0; i < n; i += 64) {
+    uint64_t inside = n - i >= 64 ? ~0ull : _bzhi_u64(~0ull, static_cast<unsigned>(n - i));
+    __m512i v = _mm512_maskz_loadu_epi8(inside, from + i);
+    _mm512_storeu_si512(to + i, v);
+    uint64_t odd = _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash);
+    if (odd) return i + static_cast<size_t>(__builtin_ctzll(odd));
   }
-  return memcmp(arena + node.key_offset, text, n) == 0;
+  return n;
 }
 
+/**
+ * Characters of one to three bytes, as many as 64 bytes hold. Each becomes a unit from its last byte and the
+ * two before it, which are picked by where characters end.
+ */
+template <bool stop>
+inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, char16_t*& to) noexcept {
+  const size_t left = static_cast<size_t>(last - p);
+  const uint64_t loaded = left >= 64 ? ~0ull : _bzhi_u64(~0ull, static_cast<unsigned>(left));
+  const __m512i v = _mm512_maskz_loadu_epi8(loaded, p);
+  uint64_t hinders = _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8(static_cast<char>(0xf0)));
+  if constexpr (stop) hinders |= _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\'));
+  hinders |= ~loaded;
+  const unsigned n = hinders ? static_cast<unsigned>(__builtin_ctzll(hinders)) : 64;
+  if (n == 0) return false;
+  const uint64_t begins =
+      _mm512_cmpge_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(0xc0))) & _bzhi_u64(~0ull, n);
+  uint64_t ends = begins >> 1;
+  if (n < 64) ends |= 1ull << (n - 1);  // a whole character, since another one or the end follows
+  if (ends == 0) return false;
+  const unsigned units = static_cast<unsigned>(__builtin_popcountll(ends));
+  const __m512i places = _mm512_maskz_compress_epi8(ends, _mm512_load_si512(kIdentity.of));
+  auto put = [&](char16_t* at, __m256i half) noexcept {
+    constexpr uint64_t kLow = 0x5555'5555'5555'5555ull;
+    const __m512i place = _mm512_cvtepu8_epi16(half);
+    const __m512i c = _mm512_maskz_permutexvar_epi8(kLow, place, v);
+    const __m512i b = _mm512_maskz_permutexvar_epi8(kLow, _mm512_sub_epi16(place, _mm512_set1_epi16(1)), v);
+    const __m512i a = _mm512_maskz_permutexvar_epi8(kLow, _mm512_sub_epi16(place, _mm512_set1_epi16(2)), v);
+    const __mmask32 many = _mm512_cmpge_epu16_mask(c, _mm512_set1_epi16(0x80));
+    const __mmask32 three = _mm512_mask_cmplt_epu16_mask(many, b, _mm512_set1_epi16(0xc0));
+    const __m512i six = _mm512_set1_epi16(0x3f);
+    __m512i unit = _mm512_or_si512(_mm512_and_si512(c, six), _mm512_slli_epi16(_mm512_and_si512(b, six), 6));
+    unit = _mm512_mask_or_epi32(unit, 0xffff, unit, _mm512_maskz_mov_epi16(three, _mm512_slli_epi16(a, 12)));
+    _mm512_storeu_si512(at, _mm512_mask_mov_epi16(c, many, unit));
+  };
+  put(to, _mm512_castsi512_si256(places));
+  if (units > 32) put(to + 32, _mm512_extracti64x4_epi64(places, 1));
+  to += units;
+  p += 64 - static_cast<unsigned>(__builtin_clzll(ends));
+  return true;
+}
+
+/** Whether the text at p begins with the node's key, quotes included. */
+inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
+                     const uint8_t* arena) noexcept {
+  __mmask32 mask = _bzhi_u32(~0u, node.key_length);
+  __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
+  if (_mm256_mask_cmpneq_epi8_mask(mask, a, _mm256_maskz_loadu_epi8(mask, p)) != 0) return false;
+  return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
+}
+
+#include "json/digits_x86.inc"
+#include "json/number.inc"
+#include "json/strings.inc"
 #include "json/value_tape.inc"
 
 #include "json/token_walk.inc"
@@ -174,8 +233,8 @@ inline bool same_key(const ShapeNode& node, const uint8_t* text, size_t n, const
 }  // namespace tailrace::json::icelake
 
 namespace tailrace::json {
-const Kernel kIcelakeKernel = {cpu::Isa::icelake, icelake::refill, icelake::write_values,
-    icelake::run_program};
+const Kernel kIcelakeKernel = {cpu::Isa::icelake,    icelake::refill,        icelake::write_values,
+                               icelake::run_program, icelake::to_utf16_text, icelake::valid_utf8};
 }
 
 #if defined(__clang__)

@@ -1,33 +1,24 @@
 // The slower ways to a double: see number.h.
 #include "json/number.h"
 
-#include <bit>
 #include <charconv>
-#include <limits>
 
 namespace tailrace::json {
 namespace {
-
-constexpr int kLowest = -342;  // below: zero, whatever 64 bits the mantissa has
-constexpr int kHighest = 308;  // above: infinity
-
-struct Wide {
-  uint64_t high, low;
-};
 
 // 5^q for every q, as the leading 128 bits (highest bit set); truncated for q >= 0, rounded up for q < 0, as
 // the algorithm wants. Computed by the compiler: up by multiplying, down by dividing 2^960 by 5 again and
 // again (the floor of a floor is the floor of the whole, so nothing is lost; 5^342 has 795 bits, 165 are
 // left).
 struct Powers {
-  Wide of[kHighest - kLowest + 1];
+  Wide of[kHighestPower - kLowestPower + 1];
 
   static constexpr int kLimbs = 31;
 
   constexpr Powers() : of() {
     uint32_t up[kLimbs] = {1};
-    for (int q = 0; q <= kHighest; q++) {
-      of[q - kLowest] = leading(up);
+    for (int q = 0; q <= kHighestPower; q++) {
+      of[q - kLowestPower] = leading(up);
       uint64_t carry = 0;
       for (int i = 0; i < kLimbs; i++) {
         uint64_t product = static_cast<uint64_t>(up[i]) * 5 + carry;
@@ -37,7 +28,7 @@ struct Powers {
     }
     uint32_t down[kLimbs] = {};
     down[kLimbs - 1] = 1;
-    for (int q = -1; q >= kLowest; q--) {
+    for (int q = -1; q >= kLowestPower; q--) {
       uint64_t rest = 0;
       for (int i = kLimbs - 1; i >= 0; i--) {
         uint64_t value = rest << 32 | down[i];
@@ -46,7 +37,7 @@ struct Powers {
       }
       Wide w = leading(down);
       if (++w.low == 0) w.high++;  // never exact: a power of two is not divisible by 5
-      of[q - kLowest] = w;
+      of[q - kLowestPower] = w;
     }
   }
 
@@ -72,61 +63,15 @@ struct Powers {
 
 constexpr Powers kPowers;
 
-/** Eisel-Lemire; false: it cannot decide. mantissa is not 0. */
-bool eisel_lemire(uint64_t mantissa, int64_t exponent, double* out) noexcept {
-  if (exponent < kLowest) {
-    *out = 0;
-    return true;
-  }
-  if (exponent > kHighest) {
-    *out = std::numeric_limits<double>::infinity();
-    return true;
-  }
-  int zeros = std::countl_zero(mantissa);
-  uint64_t w = mantissa << zeros;
-  const Wide& power = kPowers.of[exponent - kLowest];
-  unsigned __int128 product = static_cast<unsigned __int128>(w) * power.high;
-  uint64_t high = static_cast<uint64_t>(product >> 64);
-  uint64_t low = static_cast<uint64_t>(product);
-  if ((high & 0x1ff) == 0x1ff) {
-    uint64_t second = static_cast<uint64_t>((static_cast<unsigned __int128>(w) * power.low) >> 64);
-    low += second;
-    if (low < second) high++;
-  }
-  if (low == ~0ull && (exponent < -27 || exponent > 55)) return false;
-  int top = static_cast<int>(high >> 63);
-  uint64_t bits = high >> (top + 64 - 52 - 3);
-  // floor(log2(5^q)) + q, for |q| < 400
-  int binary = static_cast<int>((((152170 + 65536) * exponent) >> 16) + 63) + top - zeros + 1023;
-  if (binary <= 0) return false;  // subnormal: rare, left to the exact way
-  if (low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1) {
-    // halfway between two doubles: to the even one
-    if (bits << (top + 64 - 52 - 3) == high) bits &= ~1ull;
-  }
-  bits += bits & 1;
-  bits >>= 1;
-  if (bits >= 2ull << 52) {
-    bits = 1ull << 52;
-    binary++;
-  }
-  bits &= ~(1ull << 52);
-  if (binary >= 2047) {
-    *out = std::numeric_limits<double>::infinity();
-    return true;
-  }
-  *out = std::bit_cast<double>(bits | static_cast<uint64_t>(binary) << 52);
-  return true;
-}
-
 }  // namespace
+
+const Wide* const kPowersOfFive = kPowers.of;
 
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept {
   double value = 0;
   if (!truncated) {
     if (mantissa == 0) return negative ? -0.0 : 0.0;
-    static constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     if (mantissa <= 1ull << 53 && exponent >= -22 && exponent <= 22) {
       value = static_cast<double>(mantissa);
       value = exponent < 0 ? value / kTens[-exponent] : value * kTens[exponent];

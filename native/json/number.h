@@ -6,8 +6,10 @@
 // more than 19 digits, halfway cases, subnormals.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace tailrace::json {
 
@@ -28,6 +30,99 @@ struct Number {
  * Infinity. */
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept;
+
+/** Powers of ten that are exact: as doubles, and as 64-bit integers. */
+inline constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+inline constexpr uint64_t kWholeTens[] = {1ull,
+                                          10ull,
+                                          100ull,
+                                          1'000ull,
+                                          10'000ull,
+                                          100'000ull,
+                                          1'000'000ull,
+                                          10'000'000ull,
+                                          100'000'000ull,
+                                          1'000'000'000ull,
+                                          10'000'000'000ull,
+                                          100'000'000'000ull,
+                                          1'000'000'000'000ull,
+                                          10'000'000'000'000ull,
+                                          100'000'000'000'000ull,
+                                          1'000'000'000'000'000ull,
+                                          10'000'000'000'000'000ull,
+                                          100'000'000'000'000'000ull,
+                                          1'000'000'000'000'000'000ull,
+                                          10'000'000'000'000'000'000ull};
+
+/** 5^q as its leading 128 bits, highest bit set: what Eisel and Lemire multiply by. */
+struct Wide {
+  uint64_t high, low;
+};
+constexpr int kLowestPower = -342;       // below: zero, whatever 64 bits the mantissa has
+constexpr int kHighestPower = 308;       // above: infinity
+extern const Wide* const kPowersOfFive;  // [q - kLowestPower]
+
+/** Eisel-Lemire; false: it cannot decide. mantissa is not 0. */
+[[gnu::always_inline]] inline bool eisel_lemire(uint64_t mantissa, int64_t exponent, double* out) noexcept {
+  if (exponent < kLowestPower) {
+    *out = 0;
+    return true;
+  }
+  if (exponent > kHighestPower) {
+    *out = std::numeric_limits<double>::infinity();
+    return true;
+  }
+  int zeros = std::countl_zero(mantissa);
+  uint64_t w = mantissa << zeros;
+  const Wide& power = kPowersOfFive[exponent - kLowestPower];
+  unsigned __int128 product = static_cast<unsigned __int128>(w) * power.high;
+  uint64_t high = static_cast<uint64_t>(product >> 64);
+  uint64_t low = static_cast<uint64_t>(product);
+  if ((high & 0x1ff) == 0x1ff) [[unlikely]] {
+    uint64_t second = static_cast<uint64_t>((static_cast<unsigned __int128>(w) * power.low) >> 64);
+    low += second;
+    if (low < second) high++;
+  }
+  if (low == ~0ull && (exponent < -27 || exponent > 55)) return false;
+  int top = static_cast<int>(high >> 63);
+  uint64_t bits = high >> (top + 64 - 52 - 3);
+  // floor(log2(5^q)) + q, for |q| < 400
+  int binary = static_cast<int>((((152170 + 65536) * exponent) >> 16) + 63) + top - zeros + 1023;
+  if (binary <= 0) return false;  // subnormal: rare, left to the exact way
+  if (low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1) {
+    // halfway between two doubles: to the even one
+    if (bits << (top + 64 - 52 - 3) == high) bits &= ~1ull;
+  }
+  bits += bits & 1;
+  bits >>= 1;
+  if (bits >= 2ull << 52) {
+    bits = 1ull << 52;
+    binary++;
+  }
+  bits &= ~(1ull << 52);
+  if (binary >= 2047) {
+    *out = std::numeric_limits<double>::infinity();
+    return true;
+  }
+  *out = std::bit_cast<double>(bits | static_cast<uint64_t>(binary) << 52);
+  return true;
+}
+
+/** As to_double, for a mantissa that has all digits. */
+[[gnu::always_inline]] inline double near_double(uint64_t mantissa, int64_t exponent, bool negative,
+                                                 const char* text, size_t size) noexcept {
+  double value;
+  if (mantissa <= 1ull << 53 && exponent >= -22 && exponent <= 22) {
+    value = static_cast<double>(mantissa);
+    value = exponent < 0 ? value / kTens[-exponent] : value * kTens[exponent];
+  } else if (mantissa == 0) {
+    value = 0;
+  } else if (!eisel_lemire(mantissa, exponent, &value)) [[unlikely]] {
+    return to_double(mantissa, exponent, negative, true, text, size);
+  }
+  return negative ? -value : value;
+}
 
 /**
  * Reads the number whose first byte (`-` or a digit) is at p. The text must have a byte after the number

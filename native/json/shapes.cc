@@ -22,8 +22,8 @@ uint32_t hash_of(const uint8_t* p, uint32_t n) noexcept {
 bool Shapes::begin() noexcept {
   if (!full_) [[likely]]
     return true;
-  if (!nodes_.reserve(256, 0) || !arena_.reserve(8192, 0) || !keys_.reserve(128, 0) ||
-      !table_.reserve(kTableSize, 0) || !shapes_.reserve(32, 0))
+  if (!nodes_.reserve(256, 0) || !origins_.reserve(256, 0) || !arena_.reserve(8192, 0) ||
+      !keys_.reserve(128, 0) || !table_.reserve(kTableSize, 0) || !shapes_.reserve(32, 0))
     return false;
   clear();
   return true;
@@ -39,14 +39,15 @@ void Shapes::clear() noexcept {
 }
 
 uint32_t Shapes::make_node() noexcept {
-  if (node_count_ >= kMaxNodes || !nodes_.reserve(node_count_ + 1, node_count_)) {
+  if (node_count_ >= kMaxNodes || !nodes_.reserve(node_count_ + 1, node_count_) ||
+      !origins_.reserve(node_count_ + 1, node_count_)) {
     full_ = true;
     return 0;
   }
   ShapeNode& n = nodes_[node_count_];
   memset(static_cast<void*>(&n), 0, sizeof n);
-  n.parent = kNoParent;
   n.shape = -1;
+  origins_[node_count_] = {kNoParent, node_count_, 0};
   return node_count_++;
 }
 
@@ -56,47 +57,64 @@ uint32_t Shapes::make_root(uint32_t slot) noexcept {
   return root;
 }
 
+/** Another object with keys in an order that was not known. true: too many, the objects of this root are maps
+ * now. */
+bool Shapes::churns(uint32_t root) noexcept {
+  ShapeNode& r = nodes_[root];
+  uint32_t strange = ++r.sibling, objects = r.key_offset;
+  if (strange > kStrangeAllowed && strange > objects / 4) r.map = true;
+  return r.map;
+}
+
 uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexcept {
+  const uint8_t* written = key - 1;
+  const uint32_t written_length = length + 2;
   for (uint32_t at = nodes_[node].first_child; at; at = nodes_[at].sibling) {
     const ShapeNode& n = nodes_[at];
-    if (n.key_length != length) continue;
-    if (memcmp(length <= kKeyInline ? n.key : arena_.data() + n.key_offset, key, length) != 0) continue;
+    if (n.key_length != written_length) continue;
+    if (memcmp(written_length <= kKeyInline ? n.key : arena_.data() + n.key_offset, written,
+               written_length) != 0)
+      continue;
     nodes_[node].predicted = at;
     return at;
   }
-  bool is_root = nodes_[node].parent == kNoParent;
+  const bool is_root = origins_[node].parent == kNoParent;
   if (nodes_[node].children >= (is_root ? kMaxRootChildren : kMaxChildren)) {
     if (is_root) nodes_[node].map = true;
     return 0;
   }
+  const bool branches = nodes_[node].children > 0 || nodes_[node].hits > 0;
+  if (branches && churns(origins_[node].root)) return 0;
   if (length > kMaxKeyLength || nodes_[node].depth >= kMaxDepth) return 0;
   uint32_t id;
-  if (arena_used_ + length > kMaxKeyBytes || !arena_.reserve(arena_used_ + length + 1, arena_used_)) {
+  if (arena_used_ + written_length > kMaxKeyBytes ||
+      !arena_.reserve(arena_used_ + written_length, arena_used_)) {
     full_ = true;
     return 0;
   }
   uint32_t offset = arena_used_;
-  memcpy(arena_.data() + offset, key, length);
-  arena_used_ += length;
+  memcpy(arena_.data() + offset, written, written_length);
+  arena_used_ += written_length;
   if (!intern(key, length, &id)) return 0;
   uint32_t made = make_node();
   if (!made) return 0;
   ShapeNode& parent = nodes_[node];
   ShapeNode& n = nodes_[made];
-  memcpy(n.key, key, length < kKeyInline ? length : kKeyInline);
-  n.key_length = length;
+  memcpy(n.key, written, written_length < kKeyInline ? written_length : kKeyInline);
+  n.key_length = static_cast<uint16_t>(written_length);
   n.key_offset = offset;
-  n.parent = node;
-  n.key_id = id;
   n.sibling = parent.first_child;
   n.depth = static_cast<uint8_t>(parent.depth + 1);
   n.flags = parent.flags;
+  origins_[made].parent = node;
+  origins_[made].root = origins_[node].root;
+  origins_[made].key_id = id;
   const Key& k = keys_[id];
   const uint8_t* text = arena_.data() + k.offset;
   if (k.length == 9 && memcmp(text, "__proto__", 9) == 0) n.flags |= kHasProto;
   if (k.length == 11 && memcmp(text, "constructor", 11) == 0) n.flags |= kHasConstructor;
-  for (uint32_t at = node; nodes_[at].parent != kNoParent; at = nodes_[at].parent)
-    if (nodes_[at].key_id == id) n.flags |= kHasDuplicate;
+  for (uint32_t at = node; origins_[at].parent != kNoParent; at = origins_[at].parent)
+    if (origins_[at].key_id == id) n.flags |= kHasDuplicate;
   parent.first_child = made;
   parent.predicted = made;
   parent.children++;

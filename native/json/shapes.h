@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "json/buffer.h"
 
@@ -23,22 +24,43 @@ enum ShapeFlags : uint8_t {
   kHasDuplicate = 4,    // a key twice: no constructor for it
 };
 
+/** What following a known path touches: one line of the cache. */
 struct ShapeNode {
-  uint8_t key[kKeyInline];  // the key as written, its first bytes
-  uint32_t key_length;
-  uint32_t key_offset;  // the whole of it, in the arena
-  uint32_t predicted;   // the child taken last; 0: none (0 is the trie's own root, nobody's child)
+  uint8_t key[kKeyInline];  // the key as written, both quotes included: its first bytes
+  uint32_t predicted;       // the child taken last; 0: none (0 is the trie's own root, nobody's child)
+  uint32_t sub;             // root of the objects that stand in this slot
+  int32_t shape;            // its constructor's number, or -1
   uint32_t first_child;
-  uint32_t sibling;
-  uint32_t sub;     // root of the objects that stand in this slot
-  uint32_t parent;  // kNoParent: the root of an object, before its first key
-  uint32_t key_id;
-  int32_t shape;  // its constructor's number, or -1
-  uint16_t hits;  // objects that ended here
-  uint16_t children;
+  uint32_t sibling;     // of a root: of its objects, how many brought keys in an order that was not known
+  uint32_t key_offset;  // the whole key, quotes included, in the arena; of a root: objects that stood here
+  uint16_t key_length;  // quotes included; 0: a root, which no text is equal to
+  uint16_t hits;        // objects that ended here
+  uint8_t children;
   uint8_t depth;  // keys from the root of the object to here
   uint8_t flags;
   bool map;  // of a root: its objects are maps
+};
+static_assert(sizeof(ShapeNode) == 64);
+
+// Two of the three ways to compare a key, for same_key() of the kernels.
+
+/** The bytes behind the first kKeyInline, which are equal. */
+inline bool same_rest(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
+                      const uint8_t* arena) noexcept {
+  return end - p >= node.key_length &&
+         memcmp(arena + node.key_offset + kKeyInline, p + kKeyInline, node.key_length - kKeyInline) == 0;
+}
+inline bool same_near_end(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
+                          const uint8_t* arena) noexcept {
+  return end - p >= node.key_length &&
+         memcmp(node.key_length <= kKeyInline ? node.key : arena + node.key_offset, p, node.key_length) == 0;
+}
+
+/** What is asked for once: when a node is made, and when JavaScript is told of it. */
+struct ShapeOrigin {
+  uint32_t parent;  // kNoParent: the root of an object, before its first key
+  uint32_t root;    // the root of the object; its own index for a root
+  uint32_t key_id;
 };
 
 class Shapes {
@@ -46,21 +68,24 @@ class Shapes {
   static constexpr uint32_t kNoParent = 0xffff'ffffu;
   static constexpr uint32_t kMaxNodes = 1u << 14;
   static constexpr uint32_t kMaxKeyBytes = 1u << 20;
-  static constexpr uint32_t kMaxKeyLength = 256;
+  static constexpr uint32_t kMaxKeyLength = 256;  // without quotes
   static constexpr uint32_t kMaxDepth = 128;
   static constexpr uint32_t kMaxRootChildren = 48;
   static constexpr uint32_t kMaxChildren = 8;
   static constexpr uint32_t kMaxShapes = 2048;
+  /** Objects of one root that may bring unknown orders of keys, before a quarter of all is too much. */
+  static constexpr uint32_t kStrangeAllowed = 32;
   /** Sightings before a shape is worth a constructor. */
   static constexpr uint32_t kShapeAfter = 12;
 
   explicit Shapes(memory::Cache& cache) noexcept
-      : nodes_(cache), arena_(cache), keys_(cache), table_(cache), shapes_(cache) {}
+      : nodes_(cache), origins_(cache), arena_(cache), keys_(cache), table_(cache), shapes_(cache) {}
 
   /** Before each parse: empties a full trie. false: no memory. `generation` moves when it was emptied. */
   [[nodiscard]] bool begin() noexcept;
 
   ShapeNode* nodes() noexcept { return nodes_.data(); }
+  const ShapeOrigin& origin(uint32_t node) const noexcept { return origins_[node]; }
   const uint8_t* arena() const noexcept { return arena_.data(); }
 
   /** The root of the objects that stand in `slot`; made when there is none; 0: refused. */
@@ -68,7 +93,10 @@ class Shapes {
     uint32_t root = nodes_[slot].sub;
     return root ? root : make_root(slot);
   }
-  /** The child of `node` for a key, made when there is none; 0: refused. May move nodes(). */
+  /**
+   * The child of `node` for a key (without its quotes, which stand around it), made when there is none; 0:
+   * refused. May move nodes().
+   */
   uint32_t child(uint32_t node, const uint8_t* key, uint32_t length) noexcept;
   /** An object ended at `node`. Its shape's number if it has a constructor now, or -1. */
   int32_t ended(uint32_t node) noexcept {
@@ -99,11 +127,13 @@ class Shapes {
  private:
   void clear() noexcept;
   uint32_t make_root(uint32_t slot) noexcept;
+  bool churns(uint32_t root) noexcept;
   int32_t make_shape(uint32_t node) noexcept;
   uint32_t make_node() noexcept;
   bool intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept;
 
   Buffer<ShapeNode> nodes_;
+  Buffer<ShapeOrigin> origins_;
   Buffer<uint8_t> arena_;
   Buffer<Key> keys_;
   Buffer<uint32_t> table_;

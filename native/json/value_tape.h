@@ -18,6 +18,7 @@
 //        8, 9  as latin, utf16 (payload: length), but at the start of the blob's next chunk
 //        10    mixed: payload: index into the list of mixed objects, {node, members}: first the values of
 //              the node's keys, then keys and values
+//        11    points: payload arrays of two or three doubles each; the next word says two or three
 //   7 node     payload: trie node; the values of its keys follow: an object without a constructor (yet)
 // A blob is cut into chunks, each one JavaScript string: a substring pins the whole string it came from, so
 // chunks are as small as the `strings` policy wants.
@@ -53,7 +54,10 @@ enum Other : int32_t {
   kNextLatin = 8,
   kNextUtf16 = 9,
   kMixed = 10,
+  kPoints = 11,
 };
+/** Fewer arrays of doubles travel one by one. */
+constexpr uint32_t kFewestPoints = 4;
 constexpr int32_t other(Other what, uint32_t payload = 0) noexcept {
   return static_cast<int32_t>(kOther | static_cast<uint32_t>(what) << 3 | payload << 7);
 }

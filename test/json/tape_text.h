@@ -81,9 +81,8 @@ class TapeReader {
   }
   std::vector<uint32_t> keys_of(uint32_t node) {
     std::vector<uint32_t> keys;
-    ShapeNode* nodes = t_.shapes.nodes();
-    for (; nodes[node].parent != Shapes::kNoParent; node = nodes[node].parent)
-      keys.push_back(nodes[node].key_id);
+    for (; t_.shapes.origin(node).parent != Shapes::kNoParent; node = t_.shapes.origin(node).parent)
+      keys.push_back(t_.shapes.origin(node).key_id);
     return {keys.rbegin(), keys.rend()};
   }
   void key(uint32_t id) {
@@ -177,6 +176,20 @@ class TapeReader {
         }
         out_ += ']';
         break;
+      case kPoints: {
+        int32_t each = t_.words[w_++];
+        out_ += '[';
+        for (uint32_t i = 0; i < n; i++) {
+          out_ += '[';
+          for (int32_t k = 0; k < each; k++) {
+            put_number(out_, t_.doubles[d_++]);
+            out_ += ',';
+          }
+          out_ += "],";
+        }
+        out_ += ']';
+        break;
+      }
       case kNextLatin:
         latin(n, true);
         break;

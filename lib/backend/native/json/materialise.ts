@@ -35,6 +35,14 @@ export interface Materialiser {
   build(blobs: string | string[]): unknown;
 }
 
+/** Longer arrays grow from here on. */
+const kSlice = 4096;
+const anything: unknown[] = [null];
+const fractions: number[] = [0.5];
+const whole: number[] = [0];
+// by push, which leaves no holes as `new Array(n)` would
+while (anything.length < kSlice) anything.push(null), fractions.push(0.5), whole.push(0);
+
 const kObjectPrototypeKeys = Reflect.ownKeys(Object.prototype).length;
 
 function codeGenerationAllowed(): boolean {
@@ -167,6 +175,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     return members(target, (T[at + 1] as number) - list.keys.length);
   }
 
+  // Arrays have exactly the room they need, as JSON.parse's: a slice of one that is long enough has it, and the right kind
+  // of elements (SMI, double, anything) from the start. Pushing would grow and copy.
   function array(n: number): unknown[] {
     switch (n) {
       case 0:
@@ -177,12 +187,22 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
         return [next(), next()];
       case 3:
         return [next(), next(), next()];
+      case 4:
+        return [next(), next(), next(), next()];
       default: {
-        const list = [next(), next(), next(), next()];
-        for (let i = 4; i < n; i++) list.push(next());
+        if (n > kSlice) return longArray(n);
+        const list = anything.slice(0, n);
+        for (let i = 0; i < n; i++) list[i] = next();
         return list;
       }
     }
+  }
+
+  function longArray(n: number): unknown[] {
+    const list = anything.slice();
+    for (let i = 0; i < kSlice; i++) list[i] = next();
+    for (let i = kSlice; i < n; i++) list.push(next());
+    return list;
   }
 
   function doubles(n: number): number[] {
@@ -196,9 +216,10 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 3:
         return [F[at] as number, F[at + 1] as number, F[at + 2] as number];
       default: {
-        const end = at + n;
-        const list = [F[at++], F[at++], F[at++], F[at++]] as number[];
-        while (at < end) list.push(F[at++] as number);
+        const list = fractions.slice(0, n);
+        const some = list.length;
+        for (let i = 0; i < some; i++) list[i] = F[at++] as number;
+        while (at < fp) list.push(F[at++] as number);
         return list;
       }
     }
@@ -215,12 +236,32 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 3:
         return [T[at] as number, T[at + 1] as number, T[at + 2] as number];
       default: {
-        const end = at + n;
-        const list = [T[at++], T[at++], T[at++], T[at++]] as number[];
-        while (at < end) list.push(T[at++] as number);
+        const list = whole.slice(0, n);
+        const some = list.length;
+        for (let i = 0; i < some; i++) list[i] = T[at++] as number;
+        while (at < p) list.push(T[at++] as number);
         return list;
       }
     }
+  }
+
+  /** Arrays of two or three doubles each: lines of GeoJSON. */
+  function points(n: number): number[][] {
+    const each = T[p++] as number;
+    const list = anything.slice(0, n) as number[][];
+    const some = list.length;
+    let at = fp;
+    fp = at + n * each;
+    let i = 0;
+    if (each === 2) {
+      for (; i < some; i++, at += 2) list[i] = [F[at] as number, F[at + 1] as number];
+      for (; i < n; i++, at += 2) list.push([F[at] as number, F[at + 1] as number]);
+    } else {
+      for (; i < some; i++, at += 3)
+        list[i] = [F[at] as number, F[at + 1] as number, F[at + 2] as number];
+      for (; i < n; i++, at += 3) list.push([F[at] as number, F[at + 1] as number, F[at + 2] as number]);
+    }
+    return list;
   }
 
   function other(word: number): unknown {
@@ -250,8 +291,10 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
         U = chunks[nextUtf16++] as string;
         up = n;
         return U.substring(0, n);
-      default:
+      case 10:
         return mixed(n);
+      default:
+        return points(n);
     }
   }
 
