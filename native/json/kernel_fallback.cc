@@ -81,20 +81,9 @@ struct Utf8 {
 
 #include "json/stage1.inc"
 
-/** Copies n bytes; true: all ASCII and no backslash. */
-inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
-  memcpy(to, from, n);
-  uint8_t high = 0;
-  bool backslash = false;
-  for (size_t i = 0; i < n; i++) {
-    high |= from[i];
-    backslash |= from[i] == '\\';
-  }
-  return high < 0x80 && !backslash;
-}
-
 #include "json/plain.inc"
-#include "json/strings.inc"
+
+// these use the primitives above
 #include "json/value_tape.inc"
 
 #include "json/token_walk.inc"

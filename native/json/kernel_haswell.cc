@@ -153,32 +153,17 @@ struct Utf8 {
 
 #include "json/stage1.inc"
 
-/** Copies n bytes; may write 32 beyond. true: all ASCII and no backslash. */
-inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t* end) noexcept {
-  const __m256i backslash = _mm256_set1_epi8('\\');
-  size_t i = 0;
-  uint32_t found = 0;
-  for (; i + 32 <= n; i += 32) {
-    __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
-    found |= static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
-  }
-  if (i == n) return found == 0;
-  __m256i v;
-  if (from + i + 32 <= end) {
-    v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
-  } else {
-    alignas(32) uint8_t last[32] = {};
-    memcpy(last, from + i, n - i);
-    v = _mm256_load_si256(reinterpret_cast<const __m256i*>(last));
-  }
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
-  uint32_t mask =
-      static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
-  return (found | _bzhi_u32(mask, static_cast<uint32_t>(n - i))) == 0;
+/** Copies n bytes if they are few, all ASCII and no backslash; may write 32 beyond. */
+[[gnu::always_inline]] inline bool copy_short(uint8_t* to, const uint8_t* from, size_t n,
+                                              const uint8_t* end) noexcept {
+  if (n > 32 || end - from < 32) return false;
+  __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v);
+  __m256i odd = _mm256_or_si256(v, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+  return _bzhi_u32(static_cast<uint32_t>(_mm256_movemask_epi8(odd)), static_cast<uint32_t>(n)) == 0;
 }
 
-/** As copy_plain, up to the first byte that is odd; returns the bytes before it. */
+/** Copies the bytes before the first that is odd; returns their count; may write 32 beyond. */
 inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t* end) noexcept {
   const __m256i backslash = _mm256_set1_epi8('\\');
   for (size_t i = 0; i < n; i += 32) {
@@ -215,9 +200,10 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/digits_x86.inc"
 #include "json/number.inc"
-#include "json/strings.inc"
-#include "json/value_tape.inc"
 #include "json/wide_x86.inc"
+
+// these use the primitives above
+#include "json/value_tape.inc"
 
 #include "json/token_walk.inc"
 

@@ -143,22 +143,17 @@ struct Utf8 {
 
 #include "json/stage1.inc"
 
-/** Copies n bytes; may write 64 beyond. true: all ASCII and no backslash. Masked loads touch nothing else. */
-inline bool copy_plain(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
-  const __m512i backslash = _mm512_set1_epi8('\\');
-  uint64_t found = 0;
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    __m512i v = _mm512_loadu_si512(from + i);
-    _mm512_storeu_si512(to + i, v);
-    found |= _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash);
-  }
-  __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, static_cast<unsigned>(n - i)), from + i);
-  _mm512_storeu_si512(to + i, v);
-  return (found | _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash)) == 0;
+/** Copies n bytes if they are few, all ASCII and no backslash; may write 64 beyond. Masked loads touch
+ * nothing else. */
+[[gnu::always_inline]] inline bool copy_short(uint8_t* to, const uint8_t* from, size_t n,
+                                              const uint8_t*) noexcept {
+  if (n > 64) return false;
+  __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, static_cast<unsigned>(n)), from);
+  _mm512_storeu_si512(to, v);
+  return (_mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\'))) == 0;
 }
 
-/** As copy_plain, up to the first byte that is odd; returns the bytes before it. */
+/** Copies the bytes before the first that is odd; returns their count; may write 64 beyond. */
 inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
   const __m512i backslash = _mm512_set1_epi8('\\');
   for (size_t i = 0; i < n; i += 64) {
@@ -215,15 +210,20 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 /** Whether the text at p begins with the node's key, quotes included. */
 inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
                      const uint8_t* arena) noexcept {
-  __mmask32 mask = _bzhi_u32(~0u, node.key_length);
+  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
+    return same_near_end(node, p, end, arena);
+  // whole loads: masked ones, and masks made into numbers, take longer
   __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
-  if (_mm256_mask_cmpneq_epi8_mask(mask, a, _mm256_maskz_loadu_epi8(mask, p)) != 0) return false;
+  __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  uint32_t differ = ~static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
+  if (_bzhi_u32(differ, node.key_length) != 0) return false;
   return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
 }
 
 #include "json/digits_x86.inc"
 #include "json/number.inc"
-#include "json/strings.inc"
+
+// these use the primitives above
 #include "json/value_tape.inc"
 
 #include "json/token_walk.inc"

@@ -257,8 +257,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       for (; i < some; i++, at += 2) list[i] = [F[at] as number, F[at + 1] as number];
       for (; i < n; i++, at += 2) list.push([F[at] as number, F[at + 1] as number]);
     } else {
-      for (; i < some; i++, at += 3)
-        list[i] = [F[at] as number, F[at + 1] as number, F[at + 2] as number];
+      for (; i < some; i++, at += 3) list[i] = [F[at] as number, F[at + 1] as number, F[at + 2] as number];
       for (; i < n; i++, at += 3) list.push([F[at] as number, F[at + 1] as number, F[at + 2] as number]);
     }
     return list;
