@@ -92,8 +92,17 @@ export interface JsonBackendDocument {
   toJS(node: number): unknown;
   /** Its exact source text without surrounding space, as UTF-8; a copy. */
   raw(node: number): Buffer;
-  /** Frees what it holds at once. Idempotent. */
+  /** Moves it into shared memory, once; what another thread needs to open it. */
+  share(): JsonSharedDocument;
+  /** Frees what it holds at once; what it shared can no longer be opened. Idempotent. */
   close(): void;
+}
+
+/** A document in shared memory; both can be posted. */
+export interface JsonSharedDocument {
+  /** See backend/json/shared-document.ts. */
+  readonly buffer: SharedArrayBuffer;
+  readonly options: JsonParseOptions | undefined;
 }
 
 /**
@@ -116,6 +125,20 @@ export interface JsonBackend {
   minify(input: string | Uint8Array): Buffer;
   /** Always copies its input. */
   open(input: string | Uint8Array, options: JsonParseOptions | undefined): JsonBackendDocument;
+  /** The same without keeping the event loop: the input is copied before this returns. */
+  openAsync(input: string | Uint8Array, options: JsonParseOptions | undefined): Promise<JsonBackendDocument>;
+  /** No copy, when the backend that shared it is this one. Throws ERR_TAILRACE_STALE_HANDLE. */
+  openShared(shared: JsonSharedDocument): JsonBackendDocument;
+  /**
+   * The values of bytes[start, end), lines that end with a newline each, and how many lines there are; undefined when a line is at
+   * fault or longer than maxLine, or when this backend is no faster at many lines than at one: then they are read one by one.
+   */
+  lines(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    maxLine: number,
+  ): { values: unknown[]; lines: number } | undefined;
   /**
    * JSON.stringify(value) as UTF-8; undefined when that gives undefined. bigintAsInteger: bigints (after
    * toJSON) become integers instead of a TypeError.

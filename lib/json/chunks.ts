@@ -75,7 +75,7 @@ function sourceOf(body: unknown, name: string): Source {
 }
 
 /** Rejects with the signal's reason when it comes first. */
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
@@ -132,4 +132,21 @@ export function bytesLimit(value: unknown, name: string, byDefault: number): num
     throw new InvalidArgument(name, 'a number of bytes from 1, or Infinity', value);
   }
   return value;
+}
+
+/** What makes a value of UTF-8 JSON text: a Decoder of decoder(schema), or anything with its method. */
+export interface TextDecoderLike<T = unknown> {
+  parse(input: Uint8Array): T;
+}
+
+export function decoderOption(value: unknown): TextDecoderLike | undefined {
+  if (value === undefined) return undefined;
+  const object = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  if (!object || typeof (value as Partial<TextDecoderLike>).parse !== 'function')
+    throw new InvalidArgument(
+      'decoder',
+      'what decoder(schema) gives, or an object with a method parse(bytes)',
+      value,
+    );
+  return value as TextDecoderLike;
 }

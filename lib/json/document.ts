@@ -1,8 +1,9 @@
 // Lazy documents: the text is checked as a whole when it is opened, values are made when they are asked for.
 
 import { type InspectOptions, inspect } from 'node:util';
-import { type JsonBackendDocument, JsonType } from '../backend/contract';
+import { type JsonBackendDocument, type JsonParseOptions, JsonType } from '../backend/contract';
 import { ClosedError, InvalidArgument } from '../errors';
+import { orAbort, signalOf } from './chunks';
 import { impl, type JsonInput, textOrBytes } from './input';
 import { exactInteger } from './integer';
 import { type ParseOptions, parseOptions } from './options';
@@ -261,6 +262,15 @@ export class JsonDocument {
     return value;
   }
 
+  /**
+   * Something postMessage carries, for openShared() in another thread: both then read the same memory. The first call copies
+   * the document there. Close this document, and no further thread can open the handle; those that have keep it.
+   */
+  share(): JsonHandle {
+    const { buffer, options } = this.#shared.document.share();
+    return { kind: kHandle, buffer, options: options ?? {} };
+  }
+
   /** From here on every use of the document and its values throws ERR_TAILRACE_CLOSED. Idempotent. */
   close(): void {
     this.#shared.open?.close();
@@ -285,15 +295,67 @@ Object.defineProperty(JsonDocument.prototype, Symbol.dispose ?? Symbol.for('node
   configurable: true,
 });
 
+function documentOf(document: JsonBackendDocument, options: JsonParseOptions | undefined): JsonDocument {
+  return new JsonDocument(
+    new Shared(document, options?.protoAction === 'remove', options?.constructorAction === 'remove'),
+  );
+}
+
 /**
  * Checks a text as parse() would and keeps a copy of it; nothing becomes a JavaScript value before it is read.
  *
  * @throws JsonSyntaxError as parse() does
  */
 export function open(input: JsonInput, options?: ParseOptions): JsonDocument {
-  const checked = parseOptions(options);
-  const document = impl().open(textOrBytes(input), checked);
-  return new JsonDocument(
-    new Shared(document, checked?.protoAction === 'remove', checked?.constructorAction === 'remove'),
-  );
+  const checked = options === undefined ? undefined : parseOptions(options);
+  return documentOf(impl().open(textOrBytes(input), checked), checked);
+}
+
+export interface OpenAsyncOptions extends ParseOptions {
+  /** Rejects with its reason. What has been begun is finished elsewhere and forgotten. */
+  signal?: AbortSignal;
+}
+
+/**
+ * open() whose work is done by another thread. The input is copied before this returns. Rejects as open() throws, and with
+ * the signal's reason.
+ */
+export async function openAsync(input: JsonInput, options: OpenAsyncOptions = {}): Promise<JsonDocument> {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidArgument('options', 'an object', options);
+  const checked = parseOptions(options, ['signal']);
+  const signal = signalOf(options.signal);
+  const text = textOrBytes(input);
+  signal?.throwIfAborted();
+  const opening = impl().openAsync(text, checked);
+  const document = await orAbort(opening, signal).catch((error: unknown) => {
+    // its memory is wanted for others
+    opening.then(
+      (late) => late.close(),
+      () => {},
+    );
+    throw error;
+  });
+  return documentOf(document, checked);
+}
+
+const kHandle = 'tailrace.JsonDocument';
+
+/** A document on its way to another thread. Its memory is not to be written. */
+export interface JsonHandle {
+  readonly kind: typeof kHandle;
+  readonly buffer: SharedArrayBuffer;
+  readonly options: ParseOptions;
+}
+
+/**
+ * The document of a handle, in this thread, without a copy of its text.
+ *
+ * @throws TailraceError ERR_TAILRACE_STALE_HANDLE when its document was closed, or it is no handle of this version
+ */
+export function openShared(handle: JsonHandle): JsonDocument {
+  if (typeof handle !== 'object' || handle === null || (handle as Partial<JsonHandle>).kind !== kHandle)
+    throw new InvalidArgument('handle', 'what share() gave', handle);
+  const options = parseOptions(handle.options);
+  return documentOf(impl().openShared({ buffer: handle.buffer, options }), options);
 }

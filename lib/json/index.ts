@@ -5,7 +5,7 @@ import { lazyFunction } from '../backend/lazy';
 
 export { JsonSchemaDefinitionError, JsonSchemaError, type JsonSchemaIssue, JsonSyntaxError } from '../errors';
 export type { JsonStream, ResponseLike } from './chunks';
-export type { JsonDocument, JsonTypeName, JsonValue } from './document';
+export type { JsonDocument, JsonHandle, JsonTypeName, JsonValue, OpenAsyncOptions } from './document';
 export type { JsonInput } from './input';
 export type { LinesOptions } from './lines';
 export type { ParseOptions } from './options';
@@ -26,6 +26,8 @@ const loadRead = (): typeof import('./read') => require('./read');
 
 export const open = lazyFunction(() => loadDocument().open);
 export const decoder: ReturnType<typeof loadDecoder>['decoder'] = lazyFunction(() => loadDecoder().decoder);
+export const openAsync = lazyFunction(() => loadDocument().openAsync);
+export const openShared = lazyFunction(() => loadDocument().openShared);
 export const read = lazyFunction(() => loadRead().read);
 export const linesSync = lazyFunction(() => loadLines().linesSync);
 export const lines: ReturnType<typeof loadLines>['lines'] = Object.assign(

@@ -2,8 +2,17 @@
 // only who asks for the next chunk.
 
 import type { Transform } from 'node:stream';
-import { InvalidArgument, JsonSyntaxError, LimitError } from '../errors';
-import { bytesLimit, chunkOf, chunksOf, isWhole, type JsonStream, signalOf } from './chunks';
+import { InvalidArgument, JsonSchemaError, JsonSyntaxError, LimitError } from '../errors';
+import {
+  bytesLimit,
+  chunkOf,
+  chunksOf,
+  decoderOption,
+  isWhole,
+  type JsonStream,
+  signalOf,
+  type TextDecoderLike,
+} from './chunks';
 import { type JsonDocument, open } from './document';
 import { impl, type JsonInput } from './input';
 import { type ParseOptions, parseOptions } from './options';
@@ -14,6 +23,8 @@ export interface LinesOptions extends ParseOptions {
    * and the line is left out, unless it throws. The error's `line` counts from the start of the input.
    */
   onError?: 'throw' | 'skip' | ((error: JsonSyntaxError | LimitError | TypeError) => void);
+  /** Makes the values: what decoder(schema) gives. A value it refuses (JsonSchemaError) is an error of its line. */
+  decoder?: TextDecoderLike;
   /** 'value' (default), or 'document' for lazy ones. */
   as?: 'value' | 'document';
   /** A longer line is an error, and no more of it is kept. Bytes, or UTF-16 units of a string. Default 16 MiB. */
@@ -25,12 +36,17 @@ export interface LinesOptions extends ParseOptions {
 }
 
 const kDefaultMaxLine = 16 * 1024 * 1024;
-const kNames = ['onError', 'as', 'maxLineBytes', 'batch', 'signal'];
+const kNames = ['onError', 'decoder', 'as', 'maxLineBytes', 'batch', 'signal'];
 const kNewline = 10;
+/** Bytes that are read as many lines at once. */
+const kManyLeast = 1024;
+const kManyMost = 128 * 1024;
 
 interface Checked {
   fail(error: unknown): void;
   value(input: string | Uint8Array, start: number, end: number): unknown;
+  /** Many lines of bytes at once; undefined: one by one. */
+  many(bytes: Uint8Array, start: number, end: number): { values: unknown[]; lines: number } | undefined;
   maxLine: number;
   batch: boolean;
   signal: AbortSignal | undefined;
@@ -43,18 +59,32 @@ function check(options: LinesOptions): Checked {
     throw new InvalidArgument('onError', "'throw', 'skip' or a function", onError);
   }
   if (as !== 'value' && as !== 'document') throw new InvalidArgument('as', "'value' or 'document'", as);
+  const decoder = decoderOption(options.decoder);
+  if (decoder !== undefined && as === 'document')
+    throw new InvalidArgument('decoder', "left out with as: 'document'", decoder);
   if (typeof batch !== 'boolean') throw new InvalidArgument('batch', 'a boolean', batch);
   const json = impl();
   const { integers, duplicateKeys, maxDepth, protoAction, constructorAction, utf8, strings } = options;
   const opening = { integers, duplicateKeys, maxDepth, protoAction, constructorAction, utf8, strings };
+  const maxLine = bytesLimit(options.maxLineBytes, 'maxLineBytes', kDefaultMaxLine);
+  const plain = as === 'value' && decoder === undefined && parsing === undefined;
   return {
+    many: (bytes, start, end) => (plain ? json.lines(bytes, start, end, maxLine) : undefined),
     fail(error) {
       const ours =
-        error instanceof JsonSyntaxError || error instanceof LimitError || error instanceof NullLine;
+        error instanceof JsonSyntaxError ||
+        error instanceof JsonSchemaError ||
+        error instanceof LimitError ||
+        error instanceof NullLine;
       if (!ours || onError === 'throw') throw error;
       if (onError !== 'skip') onError(error);
     },
     value(input, start, end) {
+      if (decoder !== undefined) {
+        return decoder.parse(
+          typeof input === 'string' ? Buffer.from(input.slice(start, end)) : input.subarray(start, end),
+        );
+      }
       if (as === 'document') {
         return open(
           typeof input === 'string' ? input.slice(start, end) : input.subarray(start, end),
@@ -65,7 +95,7 @@ function check(options: LinesOptions): Checked {
         ? json.parse(input.slice(start, end), parsing)
         : json.parseRange(input, start, end, parsing);
     },
-    maxLine: bytesLimit(options.maxLineBytes, 'maxLineBytes', kDefaultMaxLine),
+    maxLine,
     batch,
     signal: signalOf(options.signal),
   };
@@ -92,6 +122,7 @@ class Splitter {
   #line = 1;
   /** Units of the input before the current line. */
   #offset = 0;
+  #failedIn: Uint8Array | undefined;
 
   constructor(private readonly checked: Checked) {}
 
@@ -103,12 +134,34 @@ class Splitter {
     }
     let start = 0;
     for (;;) {
+      if (!text && this.#pending === 0) start = this.#many(chunk, start, values);
       const end = text ? chunk.indexOf('\n', start) : chunk.indexOf(kNewline, start);
       if (end < 0) break;
       this.#end(chunk, start, end, values);
       start = end + 1;
     }
     this.#keep(chunk, start);
+  }
+
+  /** All lines that end in the chunk, in pieces small enough for one parse; returns where the first begins that is not done. */
+  #many(chunk: Uint8Array, from: number, values: unknown[]): number {
+    if (this.#failedIn === chunk) return from;
+    let start = from;
+    while (chunk.length - start > kManyLeast) {
+      const last = chunk.lastIndexOf(kNewline, Math.min(chunk.length, start + kManyMost) - 1);
+      if (last < start) break;
+      const done = this.checked.many(chunk, start, last + 1);
+      if (done === undefined) {
+        // a line of these is at fault: all of the chunk is read one by one, so that one bad line costs one such try
+        this.#failedIn = chunk;
+        break;
+      }
+      for (const value of done.values) values.push(value);
+      this.#line += done.lines;
+      this.#offset += last + 1 - start;
+      start = last + 1;
+    }
+    return start;
   }
 
   /** The last line, when no newline ended it. */
@@ -273,6 +326,8 @@ function transform(options: LinesOptions = {}): Transform {
   const checked = check(options);
   const { value } = checked;
   if (!checked.batch) {
+    // a null among many would end the stream
+    checked.many = () => undefined;
     checked.value = (input, start, end) => {
       const made = value(input, start, end);
       if (made === null)

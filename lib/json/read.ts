@@ -1,7 +1,15 @@
 // A whole body as one JSON value.
 
 import { InvalidArgument, LimitError } from '../errors';
-import { bytesLimit, chunksOf, isWhole, type JsonStream, signalOf } from './chunks';
+import {
+  bytesLimit,
+  chunksOf,
+  decoderOption,
+  isWhole,
+  type JsonStream,
+  signalOf,
+  type TextDecoderLike,
+} from './chunks';
 import { impl } from './input';
 import { type ParseOptions, parseOptions } from './options';
 
@@ -10,6 +18,8 @@ export interface ReadOptions extends ParseOptions {
   limit?: number;
   /** Rejects with its reason and stops the source. */
   signal?: AbortSignal;
+  /** Makes the value instead of parse(): what decoder(schema) gives. */
+  decoder?: TextDecoderLike;
 }
 
 const kDefaultLimit = 64 * 1024 * 1024;
@@ -22,9 +32,10 @@ const kDefaultLimit = 64 * 1024 * 1024;
 export async function read<T = unknown>(body: JsonStream, options: ReadOptions = {}): Promise<T> {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument('options', 'an object', options);
-  const parsing = parseOptions(options, ['limit', 'signal']);
+  const parsing = parseOptions(options, ['limit', 'signal', 'decoder']);
   const limit = bytesLimit(options.limit, 'limit', kDefaultLimit);
   const signal = signalOf(options.signal);
+  const decoder = decoderOption(options.decoder);
   if (isWhole(body)) throw new InvalidArgument('body', 'a stream, a Response or an iterable of chunks', body);
   const bytes: Uint8Array[] = [];
   const texts: string[] = [];
@@ -36,6 +47,10 @@ export async function read<T = unknown>(body: JsonStream, options: ReadOptions =
     else bytes.push(chunk);
     if (texts.length > 0 && bytes.length > 0)
       throw new InvalidArgument('chunk', 'of one kind: strings or bytes', chunk);
+  }
+  if (decoder !== undefined) {
+    const text = texts.length > 0 ? Buffer.from(texts.join(''), 'utf8') : Buffer.concat(bytes, size);
+    return decoder.parse(text) as T;
   }
   if (texts.length > 0) return impl().parse(texts.join(''), parsing) as T;
   const whole = bytes.length === 1 ? (bytes[0] as Uint8Array) : Buffer.concat(bytes, size);

@@ -4,6 +4,7 @@
 #include "binding/census.h"
 #include "binding/env_local.h"
 #include "binding/json.h"
+#include "binding/json_documents.h"
 #include "binding/json_schema.h"
 #include "binding/memory.h"
 #include "binding/net.h"
@@ -17,8 +18,10 @@ EnvLocal& env_local(Napi::Env env) { return *env.GetInstanceData<EnvLocal>(); }
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvLocal);
   exports.Set("census", init_census(env));
-  exports.Set("json", init_json(env));
   exports.Set("jsonSchema", init_json_schema(env));
+  Napi::Object json = init_json(env);
+  add_json_documents(env, json);
+  exports.Set("json", json);
   exports.Set("memory", init_memory(env));
   exports.Set("net", init_net(env));
   exports.Set("sched", init_sched(env));

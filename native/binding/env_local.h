@@ -23,6 +23,11 @@ struct DropJsonSchemaLocal {
   void operator()(JsonSchemaLocal* local) const noexcept;
 };
 
+struct DocumentLocal;  // json_documents.cc
+struct DropDocumentLocal {
+  void operator()(DocumentLocal* local) const noexcept;
+};
+
 struct EnvLocal {
   Alive alive{Kind::environment};
   // Each part adds what it needs; members are destroyed by the environment's cleanup, in reverse order.
@@ -34,6 +39,7 @@ struct EnvLocal {
   NetHost* net_host = nullptr;                     // likewise
   std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
   std::unique_ptr<JsonSchemaLocal, DropJsonSchemaLocal> json_schema;
+  std::unique_ptr<DocumentLocal, DropDocumentLocal> documents;  // made by add_json_documents
 };
 
 /** The environment's EnvLocal (instance data); never null between init and cleanup. */

@@ -1,12 +1,13 @@
 // Lazy documents without native code: a private copy of the text and the scanner's tape. Values are JSON.parse of
 // their source text, made when asked for.
 
-import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../contract';
+import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocument } from '../contract';
 import { JsonType } from '../contract';
 import { stringAt } from './build';
 import { nodeValue, scanned } from './exact';
 import { Tape } from './scan';
-import { type Source, sourceOf } from './source';
+import { adopt, kScanned, publish, revoke, type SharedParts } from './shared-document';
+import { type Source, sourceOf, utf8Of } from './source';
 
 const kNone = -1;
 const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
@@ -84,7 +85,37 @@ class ScannedDocument implements JsonBackendDocument {
     return this.source.raw(this.tape.start(node), this.tape.end(node));
   }
 
+  share(): JsonSharedDocument {
+    if (this.shared === undefined) {
+      let { source, tape } = this;
+      let text = source.units;
+      if (!(text instanceof Uint8Array)) {
+        // offsets of units become offsets of bytes
+        text = utf8Of(source.slice(source.start, source.end));
+        ({ source, tape } = scanned(text as Uint8Array, 0, text.length, undefined));
+      }
+      const head = { format: kScanned, textBytes: text.length, first: tape.nodes, second: 0, flags: 0 };
+      const parts = publish(head, text as Uint8Array, tape.words.subarray(0, tape.nodes * 4));
+      this.read(parts);
+      this.shared = parts.buffer;
+      this.owned = true;
+    }
+    return { buffer: this.shared, options: this.options };
+  }
+
+  /** From now on out of shared memory. */
+  read(parts: SharedParts): void {
+    this.source = sourceOf(parts.text, 0, parts.textBytes);
+    this.tape = new Tape(parts.all.subarray((parts.textBytes + 3) >>> 2), parts.first);
+    this.shared = parts.buffer;
+  }
+
+  private shared: SharedArrayBuffer | undefined;
+  private owned = false;
+
   close(): void {
+    if (this.shared !== undefined && this.owned) revoke(this.shared);
+    this.shared = undefined;
     this.tape = new Tape();
     this.source = sourceOf('');
   }
@@ -97,4 +128,24 @@ export function openDocument(
   const own = typeof input === 'string' ? input : Buffer.from(input);
   const { source, tape } = scanned(own, 0, own.length, options);
   return new ScannedDocument(source, tape, options);
+}
+
+/** A document that another thread shared. */
+export function openShared({ buffer, options }: JsonSharedDocument): JsonBackendDocument {
+  const parts = adopt(buffer);
+  // the words are those of the native core
+  if (parts.format !== kScanned)
+    return openDocument(Uint8Array.from(parts.text.subarray(0, parts.textBytes)), options);
+  const document = new ScannedDocument(sourceOf(''), new Tape(), options);
+  document.read(parts);
+  return document;
+}
+
+/** A document of a text that has been scanned elsewhere. */
+export function documentOf(
+  input: string | Uint8Array,
+  tape: Tape,
+  options: JsonParseOptions | undefined,
+): JsonBackendDocument {
+  return new ScannedDocument(sourceOf(input), tape, options);
 }

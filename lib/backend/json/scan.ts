@@ -11,8 +11,10 @@ import type { Units } from './source';
  * type | escaped << 3 | count << 4, start, end (units, absolute), and the node that follows its whole subtree.
  */
 export class Tape {
-  words = new Uint32Array(64);
-  nodes = 0;
+  constructor(
+    public words: Uint32Array = new Uint32Array(64),
+    public nodes = 0,
+  ) {}
 
   add(meta: number, start: number, end: number): number {
     const node = this.nodes++;

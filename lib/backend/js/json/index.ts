@@ -2,7 +2,7 @@
 // is the faster parser.
 
 import type { JsonBackend, JsonParseOptions } from '../../contract';
-import { openDocument } from '../../json/document';
+import { openDocument, openShared } from '../../json/document';
 import { exact, parseBytes, parseString } from '../../json/parse';
 import { encode, minify } from '../../json/text';
 
@@ -18,6 +18,10 @@ const json: JsonBackend = {
   },
   minify,
   open: openDocument,
+  openAsync: (input, options) =>
+    (require('../../json/open-async') as typeof import('../../json/open-async')).openAsync(input, options),
+  openShared,
+  lines: () => undefined,
   encode,
   // JSON.parse and the facade's checks are the fastest there is without native code
   decoder: () => undefined,

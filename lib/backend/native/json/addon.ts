@@ -30,6 +30,16 @@ export const kForbidProto = 2;
 export const kForbidConstructor = 4;
 export const kForbidDuplicates = 8;
 
+/** What outline() tells beside its status: slots, containers, flags. */
+export const kInfoWords = 3;
+export const kEscapes = 1;
+export const kAscii = 2;
+export const kUtf8 = 4;
+/** outline(): the block is too small. */
+export const kNoRoom = 1;
+/** In a slot: the rest is the number of a container (native/json/outline.h). */
+export const kContainer = 0x8000_0000;
+
 export interface AddonJson {
   readonly isa: string;
   setup(words: Int32Array, doubles: Float64Array): void;
@@ -37,15 +47,46 @@ export interface AddonJson {
   parse(bytes: Uint8Array, start: number, end: number, strings: number): number | string | string[];
   news(): [Int32Array, string[]];
   valid(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
-  /** The tape of native/json/node.h, offsets from start, and one word more: 1 when a string has a backslash. */
-  index(
+  /**
+   * Copies bytes[start, end) to the front of the block and writes its outline (native/json/outline.h) behind it, from the next
+   * whole word on. 0: done; kNoRoom: info says what is needed; below 0: refused.
+   */
+  outline(
     bytes: Uint8Array,
     start: number,
     end: number,
     policy: number,
     maxDepth: number,
-  ): Uint32Array | undefined;
+    block: Uint8Array,
+    info: Uint32Array,
+  ): number;
+  /** The same on another thread, for a text that stands in the block already. */
+  outlineAsync(
+    block: Uint8Array,
+    textBytes: number,
+    policy: number,
+    maxDepth: number,
+    info: Uint32Array,
+  ): Promise<number>;
+  check(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
+  /**
+   * Joins the lines of bytes[start, end), which ends with a newline, into the text of an array in the block (two bytes more than the
+   * range). The lines that are not blank; info: bytes of the text, all lines. -1: some line is not UTF-8, no JSON or too long.
+   */
+  lines(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    maxLine: number,
+    block: Uint8Array,
+    info: Uint32Array,
+  ): number;
+  /**
+   * A text made by joining pieces, as UTF-8 into the block (three bytes a unit and 16). Its bytes; -1: no room; -2: it has other
+   * numbers of quotes and backslashes, or a control character, or half a surrogate pair: some string needed an escape.
+   */
+  encodeText(text: string, quotes: number, backslashes: number, block: Uint8Array): number;
   /** undefined: not UTF-8. */
   text(bytes: Uint8Array, start: number, end: number): string | undefined;
-  minify(bytes: Uint8Array, start: number, end: number): Buffer;
+  minifyText(bytes: Uint8Array, start: number, end: number): Buffer;
 }

@@ -1,9 +1,13 @@
-// Lazy documents over native code: a private copy of the text and the index tape of native/json/node.h, both
-// plain typed arrays of this isolate. So a dropped document is collected like any other object, no handle can go
-// stale, and walking it costs typed-array reads and no crossing.
+// Lazy documents over native code: a private copy of the text and its outline (native/json/outline.h), both in one block of
+// memory of this isolate, or in a SharedArrayBuffer when the document has been shared. Walking it is typed-array reads and
+// no crossing. A node is the number of its first slot.
 
-import type { JsonBackendDocument, JsonParseOptions, JsonPath } from '../../contract';
+import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocument } from '../../contract';
 import { JsonType } from '../../contract';
+import { type Key, keyOf } from '../../json/key';
+import { kOutlined, publish, revoke, type SharedParts } from '../../json/shared-document';
+import { kAscii, kContainer, kEscapes, kUtf8 } from './addon';
+import { type Block, type Bytes, giveBlock } from './blocks';
 
 const kNone = -1;
 const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
@@ -20,46 +24,97 @@ export type MakeValue = (
   options: JsonParseOptions | undefined,
 ) => unknown;
 
-/** Node's own decoders, without the option handling of toString(). */
-export interface Bytes extends Buffer {
-  utf8Slice(start: number, end: number): string;
-  latin1Slice(start: number, end: number): string;
+export interface Outline {
+  textBytes: number;
+  slots: number;
+  containers: number;
+  flags: number;
+}
+
+interface Step {
+  key: Key;
+  /** As an index of an array; -1: none. */
+  index: number;
+}
+
+/** The tokens of a path, made ready for comparing once. */
+function stepsOf(path: JsonPath): readonly Step[] {
+  path.compiled ??= path.tokens.map(
+    (token): Step => ({ key: keyOf(token), index: kIndex.test(token) ? Number(token) : kNone }),
+  );
+  return path.compiled as readonly Step[];
 }
 
 const kNoBytes = Buffer.alloc(0) as Bytes;
-const kNoTape = new Uint32Array(0);
+const kNoWords = new Uint32Array(0);
 
-export class NativeDocument implements JsonBackendDocument {
+export class OutlinedDocument implements JsonBackendDocument {
   readonly root = 0;
+  private bytes: Bytes;
+  private words: Uint32Array;
+  /** Where slots and containers begin in the words. */
+  private readonly slots: number;
+  private readonly containers: number;
+  private readonly ascii: boolean;
   /** Some string has a backslash, or bytes that are not UTF-8: keys are compared as values, not as bytes. */
   private readonly odd: boolean;
+  private shared: SharedArrayBuffer | undefined;
 
   constructor(
-    private bytes: Bytes,
-    private tape: Uint32Array,
+    /** undefined: the memory is shared, or stands in an array of its own. */
+    private block: Block | undefined,
+    bytes: Bytes,
+    words: Uint32Array,
+    private readonly outline: Outline,
     private readonly options: JsonParseOptions | undefined,
     private readonly make: MakeValue,
-    private readonly isUtf8: boolean,
   ) {
-    this.odd = !isUtf8 || tape[tape.length - 1] !== 0;
+    this.bytes = bytes;
+    this.words = words;
+    this.slots = (outline.textBytes + 3) >>> 2;
+    this.containers = this.slots + outline.slots;
+    this.ascii = (outline.flags & kAscii) !== 0;
+    this.odd = (outline.flags & (kEscapes | kUtf8)) !== kUtf8;
+  }
+
+  private word(slot: number): number {
+    return this.words[this.slots + slot] as number;
+  }
+
+  /** The offset of a node's first byte. */
+  private begin(node: number): number {
+    const word = this.words[this.slots + node] as number;
+    return word < kContainer ? word : (this.words[this.containers + (word - kContainer) * 3] as number);
   }
 
   private first(node: number): number {
-    return this.bytes[this.tape[node * 2] as number] as number;
+    return this.bytes[this.begin(node)] as number;
   }
 
-  private isContainer(node: number): boolean {
-    return (this.first(node) | 0x20) === kBrace;
+  /** The slot of a container's end. */
+  private last(word: number): number {
+    return this.words[this.containers + (word - kContainer) * 3 + 1] as number;
   }
 
-  /** The node that follows this one's whole subtree. */
   private after(node: number): number {
-    return this.isContainer(node) ? (this.tape[node * 2 + 1] as number) + 1 : node + 1;
+    const word = this.word(node);
+    if (word >= kContainer) return this.last(word) + 1;
+    return this.bytes[word] === kQuote ? node + 2 : node + 1;
   }
 
+  /** The offset behind a node's last byte. */
   private end(node: number): number {
-    const link = this.tape[node * 2 + 1] as number;
-    return this.isContainer(node) ? (this.tape[link * 2] as number) + 1 : link;
+    const word = this.word(node);
+    if (word >= kContainer) return this.word(this.last(word)) + 1;
+    const bytes = this.bytes;
+    if (bytes[word] === kQuote) return this.word(node + 1) + 1;
+    let at = word + 1;
+    // letters, digits, signs and the point: all above the comma, below the closing brackets or among the letters
+    for (; at < this.outline.textBytes; at++) {
+      const c = bytes[at] as number;
+      if (c <= 0x2c ? c !== 0x2b : c === 0x5d || c === 0x7d) break;
+    }
+    return at;
   }
 
   type(node: number): JsonType {
@@ -81,12 +136,14 @@ export class NativeDocument implements JsonBackendDocument {
   }
 
   size(node: number): number {
-    return this.isContainer(node) ? (this.tape[(this.tape[node * 2 + 1] as number) * 2 + 1] as number) : 0;
+    const word = this.word(node);
+    return word < kContainer ? 0 : (this.words[this.containers + (word - kContainer) * 3 + 2] as number);
   }
 
   children(node: number): ArrayLike<number> {
-    if (!this.isContainer(node)) return [];
-    const last = this.tape[node * 2 + 1] as number;
+    const word = this.word(node);
+    if (word < kContainer) return [];
+    const last = this.last(word);
     const list = new Array<number>(this.size(node) * (this.first(node) === kBrace ? 2 : 1));
     let at = 0;
     for (let child = node + 1; child < last; child = this.after(child)) list[at++] = child;
@@ -94,72 +151,78 @@ export class NativeDocument implements JsonBackendDocument {
   }
 
   at(node: number, index: number): number {
-    if (this.first(node) !== kBracket || !(index >= 0 && index < this.size(node))) return kNone;
+    const word = this.word(node);
+    if (word < kContainer || this.first(node) !== kBracket || !(index >= 0 && index < this.size(node)))
+      return kNone;
+    const size = this.size(node);
+    // elements of one slot each stand at their index
+    if (this.last(word) - node - 1 === size) return node + 1 + index;
     let child = node + 1;
-    // elements that are all scalars stand at their index
-    if ((this.tape[node * 2 + 1] as number) - node - 1 === this.size(node)) return child + index;
     for (let left = index; left > 0; left--) child = this.after(child);
     return child;
   }
 
   find(node: number, key: string): number {
-    if (this.first(node) !== kBrace) return kNone;
-    const { bytes, tape, odd } = this;
-    const shortest = this.isUtf8 ? utf8Length(key) : 0;
-    const head = key.charCodeAt(0);
-    const ascii = shortest === key.length;
-    const last = tape[node * 2 + 1] as number;
+    return this.findKey(node, keyOf(key));
+  }
+
+  private findKey(node: number, key: Key): number {
+    const { bytes, words, slots } = this;
+    const container = words[slots + node] as number;
+    if (container < kContainer || this.first(node) !== kBrace) return kNone;
+    const stop = slots + this.last(container);
     let found = kNone;
-    for (let at = node + 1; at < last; ) {
-      const start = (tape[at * 2] as number) + 1;
-      const size = (tape[at * 2 + 1] as number) - 1 - start;
+    for (let at = slots + node + 1; at < stop; ) {
+      const start = (words[at] as number) + 1;
+      const size = (words[at + 1] as number) - start;
       // escapes make the source of a key longer than its value, never shorter
-      const same = odd
-        ? size >= shortest && this.text(at) === key
-        : size === shortest && this.same(start, size, key, ascii, head);
-      if (same) found = at + 1;
-      const value = at + 1;
-      at =
-        ((bytes[tape[value * 2] as number] as number) | 0x20) === kBrace
-          ? (tape[value * 2 + 1] as number) + 1
-          : value + 1;
+      const same = this.odd
+        ? (size >= key.bytes || (this.outline.flags & kUtf8) === 0) && this.text(at - slots) === key.text
+        : size === key.bytes && this.same(start, size, key);
+      at += 2;
+      if (same) found = at - slots;
+      const value = words[at] as number;
+      if (value >= kContainer) at = slots + this.last(value) + 1;
+      else at += bytes[value] === kQuote ? 2 : 1;
     }
     return found;
   }
 
-  private same(start: number, size: number, key: string, ascii: boolean, head: number): boolean {
-    const bytes = this.bytes;
-    if (size === 0) return true;
-    if (!ascii) return bytes.utf8Slice(start, start + size) === key;
-    if (bytes[start] !== head) return false;
-    for (let i = 1; i < size; i++) if (bytes[start + i] !== key.charCodeAt(i)) return false;
+  private same(start: number, size: number, key: Key): boolean {
+    const { bytes } = this;
+    if (!key.ascii) return bytes.utf8Slice(start, start + size) === key.text;
+    const { text } = key;
+    for (let i = 0; i < size; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
     return true;
+  }
+
+  private slice(start: number, end: number): string {
+    return this.ascii ? this.bytes.latin1Slice(start, end) : this.bytes.utf8Slice(start, end);
   }
 
   /** The value of a string node. */
   private text(node: number): string {
-    const start = this.tape[node * 2] as number;
-    const end = this.tape[node * 2 + 1] as number;
-    const bytes = this.bytes;
-    if (this.odd && bytes.subarray(start, end).includes(0x5c)) return JSON.parse(bytes.utf8Slice(start, end));
-    return bytes.utf8Slice(start + 1, end - 1);
+    const text = this.slice(this.word(node) + 1, this.word(node + 1));
+    return this.odd && text.includes('\\') ? JSON.parse(`"${text}"`) : text;
   }
 
   resolve(node: number, path: JsonPath): number {
+    const steps = stepsOf(path);
     let at = node;
-    for (const token of path.tokens) {
+    for (let i = 0; i < steps.length; i++) {
+      const { key, index } = steps[i] as Step;
       const c = this.first(at);
-      if (c === kBrace) at = this.find(at, token);
-      else if (c === kBracket && kIndex.test(token)) at = this.at(at, Number(token));
+      if (c === kBrace) at = this.findKey(at, key);
+      else if (c === kBracket && index >= 0) at = this.at(at, index);
       else return kNone;
-      if (at === kNone) return kNone;
+      if (at < 0) return kNone;
     }
     return at;
   }
 
   get(node: number, path: JsonPath): unknown {
     const found = this.resolve(node, path);
-    return found === kNone ? undefined : this.toJS(found);
+    return found < 0 ? undefined : this.toJS(found);
   }
 
   toJS(node: number): unknown {
@@ -174,40 +237,56 @@ export class NativeDocument implements JsonBackendDocument {
       case 0x6e:
         return null;
       default: {
-        const start = this.tape[node * 2] as number;
+        const start = this.begin(node);
         const end = this.end(node);
         if (c !== kBrace && c !== kBracket && this.options?.integers !== 'bigint')
           return Number(this.bytes.latin1Slice(start, end));
+        // what parses takes no memory that another thread could write
+        if (this.block === undefined && this.shared !== undefined)
+          return this.make(this.raw(node), 0, end - start, this.options);
         return this.make(this.bytes, start, end, this.options);
       }
     }
   }
 
   raw(node: number): Buffer {
-    return Buffer.from(this.bytes.subarray(this.tape[node * 2] as number, this.end(node)));
+    return Buffer.from(this.bytes.subarray(this.begin(node), this.end(node)));
   }
+
+  share(): JsonSharedDocument {
+    if (this.shared === undefined) {
+      const { textBytes, slots, containers, flags } = this.outline;
+      const parts = publish(
+        { format: kOutlined, textBytes, first: slots, second: containers, flags },
+        this.bytes,
+        this.words.subarray(this.slots, this.containers + containers * 3),
+      );
+      if (this.block !== undefined) giveBlock(this.block);
+      this.block = undefined;
+      this.shared = parts.buffer;
+      this.bytes = parts.text as Bytes;
+      this.words = parts.all;
+    }
+    return { buffer: this.shared, options: this.options };
+  }
+
+  /** A document that another thread shared. */
+  static adopt(parts: SharedParts, options: JsonParseOptions | undefined, make: MakeValue): OutlinedDocument {
+    const { textBytes, first: slots, second: containers, flags } = parts;
+    const outline = { textBytes, slots, containers, flags };
+    const document = new OutlinedDocument(undefined, parts.text as Bytes, parts.all, outline, options, make);
+    document.shared = parts.buffer;
+    document.#adopted = true;
+    return document;
+  }
+  #adopted = false;
 
   close(): void {
+    if (this.block !== undefined) giveBlock(this.block);
+    if (this.shared !== undefined && !this.#adopted) revoke(this.shared);
+    this.block = undefined;
+    this.shared = undefined;
     this.bytes = kNoBytes;
-    this.tape = kNoTape;
+    this.words = kNoWords;
   }
-}
-
-/** Bytes of a string as UTF-8; a lone surrogate counts three, as U+FFFD does, and equals no key without escapes. */
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c < 0x80) continue;
-    if (c < 0x800) {
-      length++;
-    } else {
-      length += 2;
-      if (c >= 0xd800 && c < 0xdc00) {
-        const low = text.charCodeAt(i + 1);
-        if (low >= 0xdc00 && low < 0xe000) i++;
-      }
-    }
-  }
-  return length;
 }

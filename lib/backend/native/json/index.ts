@@ -1,15 +1,8 @@
 // JSON on the native backend. Which parser is the faster one depends on size and on what has been compiled yet;
 // V8's is used wherever it is, and for all that is rare: exact errors, options, odd texts.
 
-import { isUtf8 } from 'node:buffer';
-import {
-  type JsonBackend,
-  type JsonBackendDocument,
-  type JsonParseOptions,
-  kJsonNoDepthLimit,
-} from '../../contract';
+import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
 import { exact, parseBytes, parseString } from '../../json/parse';
-import { utf8Of } from '../../json/source';
 import type { NativeAddon } from '../../load';
 import {
   type AddonJson,
@@ -27,7 +20,7 @@ import {
   kStrictUtf8,
 } from './addon';
 import { choose, kindOf, kOurs, kOursTimed, kTheirs, tookOurs, tookTheirs, unsuited } from './choice';
-import type { Bytes } from './document';
+import type { Documents } from './documents';
 import { createMaterialiser } from './materialise';
 
 /** Below, JSON.parse has done its work before a crossing would have paid off. */
@@ -151,19 +144,19 @@ function make(addon: NativeAddon): JsonBackend {
     return value;
   }
 
-  function open(input: string | Uint8Array, options: JsonParseOptions | undefined): JsonBackendDocument {
-    const bytes = typeof input === 'string' ? utf8Of(input) : copyOf(input);
-    const index = native.index(
-      bytes,
-      0,
-      bytes.length,
-      policyOf(options),
-      options?.maxDepth ?? kJsonNoDepthLimit,
+  // loaded when first used, as the fallback
+  let opener: Documents | undefined;
+  const documents = (): Documents => {
+    opener ??= (require('./documents') as typeof import('./documents')).createDocuments(
+      native,
+      parseRange,
+      policyOf,
+      failure,
     );
-    if (index === undefined) throw failure(input, options);
-    const { NativeDocument } = require('./document') as typeof import('./document');
-    return new NativeDocument(bytes as Bytes, index, options, parseRange, isUtf8(bytes));
-  }
+    return opener;
+  };
+  let encoder: ((value: unknown) => Buffer | undefined) | undefined;
+  let joiner: JsonBackend['lines'] | undefined;
 
   /** The error of a text the core refused. */
   function failure(input: string | Uint8Array, options: JsonParseOptions | undefined): Error {
@@ -181,28 +174,28 @@ function make(addon: NativeAddon): JsonBackend {
     parseRange,
     validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
       if (typeof input === 'string') return fallback().validate(input, options);
-      return native.valid(input, 0, input.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
+      return native.check(input, 0, input.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
     },
     minify(input: string | Uint8Array): Buffer {
       if (typeof input === 'string') return fallback().minify(input);
-      if (!native.valid(input, 0, input.length, 0, kJsonNoDepthLimit)) throw failure(input, undefined);
-      return native.minify(input, 0, input.length);
+      if (!native.check(input, 0, input.length, 0, kJsonNoDepthLimit)) throw failure(input, undefined);
+      return native.minifyText(input, 0, input.length);
     },
-    open,
+    open: (input, options) => documents().open(input, options),
+    openAsync: (input, options) => documents().openAsync(input, options),
+    openShared: (shared) => documents().openShared(shared),
+    lines(bytes, start, end, maxLine) {
+      joiner ??= (require('./lines') as typeof import('./lines')).createLines(native, parseRange);
+      return joiner(bytes, start, end, maxLine);
+    },
     encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
       if (bigintAsInteger) return fallback().encode(value, true);
-      const text: string | undefined = JSON.stringify(value);
-      return text === undefined ? undefined : Buffer.from(text, 'utf8');
+      encoder ??= (require('./encode') as typeof import('./encode')).createEncode(native);
+      return encoder(value);
     },
     decoder(plan) {
       const { decoderOf } = require('./schema-decoder') as typeof import('./schema-decoder');
       return decoderOf(addon, plan);
     },
   };
-}
-
-function copyOf(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }

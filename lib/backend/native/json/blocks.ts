@@ -1,0 +1,40 @@
+// Memory for lazy documents: a block holds a text and its outline. Blocks of closed documents are used again, because memory
+// that was written a moment ago is several times as fast as memory the system has just given; those of dropped documents are
+// garbage like anything else. Sizes are powers of two up to 4 MB; larger blocks are made to measure and not kept.
+
+/** Node's own decoders, without the option handling of toString(). */
+export interface Bytes extends Buffer {
+  utf8Slice(start: number, end: number): string;
+  latin1Slice(start: number, end: number): string;
+}
+
+export interface Block {
+  readonly bytes: Bytes;
+  readonly words: Uint32Array;
+}
+
+const kSmallestBits = 12;
+const kLargestBits = 22;
+/** Of each size. */
+const kMostKept = 4;
+
+const kept: Block[][] = Array.from({ length: kLargestBits + 1 }, () => []);
+
+function make(size: number): Block {
+  // not from Buffer's pool: its memory is its own, and its words are aligned
+  const bytes = Buffer.allocUnsafeSlow(size) as Bytes;
+  return { bytes, words: new Uint32Array(bytes.buffer, 0, size >>> 2) };
+}
+
+export function takeBlock(size: number): Block {
+  const bits = size <= 1 << kSmallestBits ? kSmallestBits : 32 - Math.clz32(size - 1);
+  if (bits > kLargestBits || size > 1 << kLargestBits) return make(Math.ceil(size / 4096) * 4096);
+  return (kept[bits] as Block[]).pop() ?? make(1 << bits);
+}
+
+export function giveBlock(block: Block): void {
+  const size = block.bytes.length;
+  const list = size <= 1 << kLargestBits ? kept[31 - Math.clz32(size)] : undefined;
+  if (list !== undefined && size === 1 << (31 - Math.clz32(size)) && list.length < kMostKept)
+    list.push(block);
+}

@@ -1,0 +1,103 @@
+// Opening documents: at once, on a thread of libuv's pool, or from memory that another thread shared.
+
+import type { JsonBackendDocument, JsonParseOptions, JsonSharedDocument } from '../../contract';
+import { kJsonNoDepthLimit } from '../../contract';
+import { adopt, kOutlined } from '../../json/shared-document';
+import { utf8Of } from '../../json/source';
+import { type AddonJson, kInfoWords, kNoRoom } from './addon';
+import { type Block, giveBlock, takeBlock } from './blocks';
+import { type MakeValue, OutlinedDocument } from './document';
+
+type Input = string | Uint8Array;
+
+export interface Documents {
+  open(input: Input, options: JsonParseOptions | undefined): JsonBackendDocument;
+  openAsync(input: Input, options: JsonParseOptions | undefined): Promise<JsonBackendDocument>;
+  openShared(shared: JsonSharedDocument): JsonBackendDocument;
+}
+
+/** Most texts have less than half a word of outline a byte. */
+const blockFor = (textBytes: number): Block => takeBlock(textBytes + (textBytes >>> 1) + 64);
+
+export function createDocuments(
+  native: AddonJson,
+  make: MakeValue,
+  policyOf: (options: JsonParseOptions | undefined) => number,
+  failure: (input: Input, options: JsonParseOptions | undefined) => Error,
+): Documents {
+  const info = new Uint32Array(kInfoWords);
+  /** Bytes of a block that holds the text and the outline `told` tells of. */
+  const needed = (textBytes: number, told: Uint32Array): number =>
+    ((textBytes + 3) & ~3) + 4 * ((told[0] as number) + 3 * (told[1] as number));
+
+  function documentOf(
+    block: Block,
+    textBytes: number,
+    told: Uint32Array,
+    options: JsonParseOptions | undefined,
+  ): JsonBackendDocument {
+    const outline = {
+      textBytes,
+      slots: told[0] as number,
+      containers: told[1] as number,
+      flags: told[2] as number,
+    };
+    return new OutlinedDocument(block, block.bytes, block.words, outline, options, make);
+  }
+
+  function open(input: Input, options: JsonParseOptions | undefined): JsonBackendDocument {
+    const bytes = typeof input === 'string' ? utf8Of(input) : input;
+    const size = bytes.length;
+    const depth = options === undefined ? kJsonNoDepthLimit : options.maxDepth;
+    const policy = options === undefined ? 0 : policyOf(options);
+    let block = blockFor(size);
+    let status = native.outline(bytes, 0, size, policy, depth, block.bytes, info);
+    if (status === kNoRoom) {
+      giveBlock(block);
+      block = takeBlock(needed(size, info));
+      status = native.outline(bytes, 0, size, policy, depth, block.bytes, info);
+    }
+    if (status !== 0) {
+      giveBlock(block);
+      throw failure(input, options);
+    }
+    return documentOf(block, size, info, options);
+  }
+
+  async function openAsync(
+    input: Input,
+    options: JsonParseOptions | undefined,
+  ): Promise<JsonBackendDocument> {
+    const bytes = typeof input === 'string' ? utf8Of(input) : input;
+    const size = bytes.length;
+    const told = new Uint32Array(kInfoWords);
+    let block = blockFor(size);
+    block.bytes.set(bytes);
+    for (;;) {
+      const status = await native.outlineAsync(
+        block.bytes,
+        size,
+        policyOf(options),
+        options?.maxDepth ?? kJsonNoDepthLimit,
+        told,
+      );
+      if (status === 0) return documentOf(block, size, told, options);
+      // the input may have changed since: what was read is the copy
+      const text = block.bytes.subarray(0, size);
+      if (status !== kNoRoom) throw failure(typeof input === 'string' ? input : text, options);
+      const larger = takeBlock(needed(size, told));
+      larger.bytes.set(text);
+      giveBlock(block);
+      block = larger;
+    }
+  }
+
+  function openShared({ buffer, options }: JsonSharedDocument): JsonBackendDocument {
+    const parts = adopt(buffer);
+    if (parts.format === kOutlined) return OutlinedDocument.adopt(parts, options, make);
+    // the words are those of the fallback
+    return open(Uint8Array.from(parts.text.subarray(0, parts.textBytes)), options);
+  }
+
+  return { open, openAsync, openShared };
+}

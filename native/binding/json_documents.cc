@@ -1,0 +1,338 @@
+// See json_documents.h. A document lives in a block that JavaScript owns: the text, then the words of its outline
+// (json/outline.h). Nothing native is held for it, so a dropped document is garbage like any other.
+//
+// Off the event loop: a block whose text has been copied in is read by a thread of libuv's pool. Node waits for such
+// work before an environment's heap ends, and the job holds the block, so its memory outlives the reading.
+#include "binding/json_documents.h"
+
+#include <cstring>
+#include <new>
+
+#include "binding/env_local.h"
+#include "json/encode_text.h"
+#include "json/minify.h"
+#include "json/outline.h"
+#include "json/parser.h"
+
+namespace tailrace::binding {
+
+/** What an environment keeps for this. */
+struct DocumentLocal {
+  explicit DocumentLocal(memory::Cache& cache) noexcept : cache(cache), outliner(cache), parser(cache) {}
+  memory::Cache& cache;
+  json::Outliner outliner;
+  json::Parser parser;
+};
+
+void DropDocumentLocal::operator()(DocumentLocal* local) const noexcept {
+  memory::Cache& cache = local->cache;
+  local->~DocumentLocal();
+  cache.free(local);
+}
+
+namespace {
+
+/** Results beside the status, in words that JavaScript hands over; lib/backend/native/json/addon.ts has the same list. */
+enum Info : size_t { kSlots, kContainers, kFlags, kInfoWords };
+enum Flag : uint32_t { kEscapes = 1, kAscii = 2, kUtf8 = 4 };
+/** Policy bits, as of json.cc. */
+enum Policy : uint32_t { kStrictUtf8 = 1, kForbidProto = 2, kForbidConstructor = 4, kForbidDuplicates = 8 };
+/** What outline() returns. */
+enum Status : int32_t { kWritten = 0, kNoRoom = 1, kBad = -1, kNoMemory = -2 };
+
+struct Bytes {
+  uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+Bytes bytes_of(napi_env env, napi_value value) noexcept {
+  napi_typedarray_type type;
+  void* data = nullptr;
+  size_t size = 0;
+  if (napi_get_typedarray_info(env, value, &type, &size, &data, nullptr, nullptr) != napi_ok || !data ||
+      type != napi_uint8_array)
+    return {};
+  return {static_cast<uint8_t*>(data), size};
+}
+
+/** bytes, start, end of a call, held to the array whatever JS says. */
+Bytes range_of(napi_env env, const napi_value* argv) noexcept {
+  Bytes bytes = bytes_of(env, argv[0]);
+  int64_t start = 0, end = 0;
+  napi_get_value_int64(env, argv[1], &start);
+  napi_get_value_int64(env, argv[2], &end);
+  if (!bytes.data || start < 0 || end < start || static_cast<uint64_t>(end) > bytes.size) return {};
+  return {bytes.data + start, static_cast<size_t>(end - start)};
+}
+
+uint32_t* info_of(napi_env env, napi_value value) noexcept {
+  napi_typedarray_type type;
+  void* data = nullptr;
+  size_t length = 0;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok || !data ||
+      type != napi_uint32_array || length < kInfoWords)
+    return nullptr;
+  return static_cast<uint32_t*>(data);
+}
+
+constexpr size_t words_at(size_t text_bytes) noexcept { return (text_bytes + 3) & ~size_t{3}; }
+
+bool keys_allowed(json::Parser& parser, Bytes text, uint32_t policy, uint32_t max_depth) noexcept {
+  if (!(policy & (kForbidProto | kForbidConstructor | kForbidDuplicates))) return true;
+  json::DocumentOptions options;
+  options.max_depth = max_depth;
+  options.strict_utf8 = policy & kStrictUtf8;
+  options.forbid_proto = policy & kForbidProto;
+  options.forbid_constructor = policy & kForbidConstructor;
+  options.forbid_duplicates = policy & kForbidDuplicates;
+  bool ok = parser.parse(reinterpret_cast<const char*>(text.data), text.size, options, nullptr).ok();
+  parser.shrink();
+  return ok;
+}
+
+/** The outline of a text behind a text of the same size in `block`; `block` may be empty: then only the check. */
+Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, uint32_t policy, uint32_t max_depth,
+                    Bytes block, uint32_t* info) noexcept {
+  json::OutlineStatus status =
+      outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth, policy & kStrictUtf8);
+  if (status == json::OutlineStatus::no_memory) return kNoMemory;
+  if (status != json::OutlineStatus::ok) return kBad;
+  if (!keys_allowed(parser, text, policy, max_depth)) return kBad;
+  if (info) {
+    info[kSlots] = outliner.slot_count();
+    info[kContainers] = outliner.container_count();
+    info[kFlags] = (outliner.escapes() ? kEscapes : 0u) | (outliner.ascii() ? kAscii : 0u) |
+                   (outliner.utf8() ? kUtf8 : 0u);
+  }
+  size_t at = words_at(text.size);
+  if (block.size < at + outliner.words() * sizeof(uint32_t)) return kNoRoom;
+  if (block.data != text.data) memcpy(block.data, text.data, text.size);
+  outliner.write(reinterpret_cast<uint32_t*>(block.data + at));
+  return kWritten;
+}
+
+DocumentLocal& local(napi_callback_info callback, napi_env env, size_t* argc, napi_value* argv) noexcept {
+  void* data = nullptr;
+  napi_get_cb_info(env, callback, argc, argv, nullptr, &data);
+  return *static_cast<DocumentLocal*>(data);
+}
+
+napi_value int_value(napi_env env, int32_t n) noexcept {
+  napi_value result = nullptr;
+  napi_create_int32(env, n, &result);
+  return result;
+}
+
+/** outline(bytes, start, end, policy, maxDepth, block, info): Status. Copies text and outline into the block. */
+napi_value outline(napi_env env, napi_callback_info callback) {
+  size_t argc = 7;
+  napi_value argv[7];
+  DocumentLocal& d = local(callback, env, &argc, argv);
+  Bytes text = range_of(env, argv);
+  uint8_t nothing = 0;
+  if (!text.data) text.data = &nothing;
+  uint32_t policy = 0, max_depth = 0;
+  napi_get_value_uint32(env, argv[3], &policy);
+  napi_get_value_uint32(env, argv[4], &max_depth);
+  Status status = outline_into(d.outliner, d.parser, text, policy, max_depth, bytes_of(env, argv[5]),
+                               info_of(env, argv[6]));
+  d.outliner.shrink();
+  return int_value(env, status);
+}
+
+/** check(bytes, start, end, policy, maxDepth): boolean */
+napi_value check(napi_env env, napi_callback_info callback) {
+  size_t argc = 5;
+  napi_value argv[5], result = nullptr;
+  DocumentLocal& d = local(callback, env, &argc, argv);
+  Bytes text = range_of(env, argv);
+  uint8_t nothing = 0;
+  if (!text.data) text.data = &nothing;
+  uint32_t policy = 0, max_depth = 0;
+  napi_get_value_uint32(env, argv[3], &policy);
+  napi_get_value_uint32(env, argv[4], &max_depth);
+  Status status = outline_into(d.outliner, d.parser, text, policy, max_depth, {}, nullptr);
+  d.outliner.shrink();
+  napi_get_boolean(env, status >= 0, &result);
+  return result;
+}
+
+/**
+ * lines(bytes, start, end, maxLine, block): the lines of a range that ends with a newline, joined into the text of one array
+ * behind byte 0 of the block, when each of them is a JSON text or blank, valid UTF-8 and no longer than maxLine. Returns the
+ * lines that are not blank, or -1. The block must have two bytes more than the range.
+ */
+napi_value lines(napi_env env, napi_callback_info callback) {
+  size_t argc = 6;
+  napi_value argv[6];
+  DocumentLocal& d = local(callback, env, &argc, argv);
+  Bytes text = range_of(env, argv);
+  double max_line = 0;
+  napi_get_value_double(env, argv[3], &max_line);
+  Bytes block = bytes_of(env, argv[4]);
+  uint32_t* info = info_of(env, argv[5]);
+  if (!text.data || !info || block.size < text.size + 2) return int_value(env, -1);
+  uint8_t* to = block.data;
+  *to++ = '[';
+  int32_t count = 0;
+  uint32_t all = 0;
+  const uint8_t* end = text.data + text.size;
+  for (const uint8_t* p = text.data; p < end;) {
+    const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
+    if (!newline) return int_value(env, -1);
+    const uint8_t* stop = static_cast<const uint8_t*>(newline);
+    const size_t size = static_cast<size_t>(stop - p);
+    all++;
+    size_t blank = 0;
+    while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
+    if (static_cast<double>(size) > max_line) return int_value(env, -1);
+    if (blank < size) {
+      if (d.outliner.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, true) != json::OutlineStatus::ok)
+        return int_value(env, -1);
+      memcpy(to, p, size);
+      to += size;
+      *to++ = ',';
+      count++;
+    }
+    p = stop + 1;
+  }
+  if (count) to--;
+  *to++ = ']';
+  info[0] = static_cast<uint32_t>(to - block.data);
+  info[1] = all;
+  return int_value(env, count);
+}
+
+/** minify(bytes, start, end): a Buffer; the text is JSON already. */
+napi_value minify(napi_env env, napi_callback_info callback) {
+  size_t argc = 3;
+  napi_value argv[3], result = nullptr;
+  local(callback, env, &argc, argv);
+  Bytes text = range_of(env, argv);
+  void* data = nullptr;
+  if (napi_create_buffer(env, text.size + json::kMinifySlack, &data, &result) != napi_ok) return nullptr;
+  size_t size = json::minify_text(text.data, text.size, static_cast<uint8_t*>(data));
+  // a view of what was needed; the rest is at most what space there was
+  napi_value buffer, view;
+  size_t offset = 0;
+  napi_typedarray_type type;
+  napi_get_typedarray_info(env, result, &type, nullptr, nullptr, &buffer, &offset);
+  if (size * 2 < text.size) {
+    napi_create_buffer_copy(env, size, data, nullptr, &view);
+    return view;
+  }
+  napi_value range[2];
+  range[0] = int_value(env, 0);
+  napi_create_double(env, static_cast<double>(size), &range[1]);
+  napi_value subarray;
+  napi_get_named_property(env, result, "subarray", &subarray);
+  napi_call_function(env, result, subarray, 2, range, &view);
+  return view;
+}
+
+/**
+ * encodeText(text, quotes, backslashes, block): the UTF-8 of a JSON text made by joining pieces, into the block; returns its bytes,
+ * -1 when the block is too small (three bytes a unit are enough), or -2 when the text has another number of quotes or backslashes
+ * than the pieces were meant to have, or a control character: then some string of it needed an escape.
+ */
+napi_value encode_text(napi_env env, napi_callback_info callback) {
+  size_t argc = 4;
+  napi_value argv[4];
+  DocumentLocal& d = local(callback, env, &argc, argv);
+  (void)d;
+  uint32_t quotes = 0, backslashes = 0;
+  napi_get_value_uint32(env, argv[1], &quotes);
+  napi_get_value_uint32(env, argv[2], &backslashes);
+  Bytes block = bytes_of(env, argv[3]);
+  // first as Latin-1: it is right when no unit is above 0x7f, which the length in UTF-8 tells
+  size_t units = 0, bytes = 0;
+  napi_get_value_string_utf16(env, argv[0], nullptr, 0, &units);
+  if (block.size < units * 2 + 2) return int_value(env, -1);
+  char16_t* wide = reinterpret_cast<char16_t*>(block.data + block.size - ((units * 2 + 2 + 1) & ~size_t{1}));
+  napi_get_value_string_utf16(env, argv[0], wide, units + 1, &units);
+  bytes = json::encode_text(wide, units, block.data, quotes, backslashes);
+  return int_value(env, bytes == json::kNeedsEscape ? -2 : static_cast<int32_t>(bytes));
+}
+
+struct Job {
+  memory::Cache cache;
+  json::Outliner outliner{cache};
+  json::Parser parser{cache};
+  Bytes block;
+  size_t text_bytes = 0;
+  uint32_t policy = 0;
+  uint32_t max_depth = 0;
+  uint32_t info[kInfoWords] = {};
+  Status status = kBad;
+  napi_ref held = nullptr;
+  napi_ref told = nullptr;
+  napi_deferred deferred = nullptr;
+  napi_async_work work = nullptr;
+};
+
+void job_run(napi_env, void* data) {
+  Job& job = *static_cast<Job*>(data);
+  job.status = outline_into(job.outliner, job.parser, {job.block.data, job.text_bytes}, job.policy, job.max_depth,
+                            job.block, job.info);
+}
+
+void job_done(napi_env env, napi_status outcome, void* data) {
+  Job* job = static_cast<Job*>(data);
+  napi_value told = nullptr;
+  napi_get_reference_value(env, job->told, &told);
+  if (uint32_t* info = told ? info_of(env, told) : nullptr) memcpy(info, job->info, sizeof job->info);
+  // cancelled: the environment ends, and nobody waits any more
+  if (outcome == napi_ok) napi_resolve_deferred(env, job->deferred, int_value(env, job->status));
+  napi_delete_reference(env, job->held);
+  napi_delete_reference(env, job->told);
+  napi_delete_async_work(env, job->work);
+  delete job;
+}
+
+/** outlineAsync(block, textBytes, policy, maxDepth, info): Promise<Status>. The block's text is there already. */
+napi_value outline_async(napi_env env, napi_callback_info callback) {
+  size_t argc = 5;
+  napi_value argv[5], promise = nullptr, name;
+  local(callback, env, &argc, argv);
+  Job* job = new (std::nothrow) Job;
+  if (!job) return nullptr;
+  double text_bytes = 0;
+  job->block = bytes_of(env, argv[0]);
+  napi_get_value_double(env, argv[1], &text_bytes);
+  job->text_bytes = static_cast<size_t>(text_bytes);
+  if (job->text_bytes > job->block.size) job->text_bytes = 0;
+  napi_get_value_uint32(env, argv[2], &job->policy);
+  napi_get_value_uint32(env, argv[3], &job->max_depth);
+  napi_create_reference(env, argv[0], 1, &job->held);
+  napi_create_reference(env, argv[4], 1, &job->told);
+  napi_create_promise(env, &job->deferred, &promise);
+  napi_create_string_utf8(env, "tailrace:openAsync", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, nullptr, name, job_run, job_done, job, &job->work);
+  napi_queue_async_work(env, job->work);
+  return promise;
+}
+
+}  // namespace
+
+void add_json_documents(Napi::Env env, Napi::Object json) {
+  memory::Cache& cache = env_local(env).cache;
+  void* block = cache.allocate(sizeof(DocumentLocal));
+  if (!block) {
+    Napi::Error::New(env, "out of memory").ThrowAsJavaScriptException();
+    return;
+  }
+  DocumentLocal* d = new (block) DocumentLocal(cache);
+  env_local(env).documents.reset(d);
+  const struct {
+    const char* name;
+    napi_callback function;
+  } functions[] = {{"outline", outline}, {"outlineAsync", outline_async}, {"check", check},
+                   {"lines", lines},     {"minifyText", minify},          {"encodeText", encode_text}};
+  for (const auto& entry : functions) {
+    napi_value value;
+    napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, d, &value);
+    napi_set_named_property(env, json, entry.name, value);
+  }
+}
+
+}  // namespace tailrace::binding

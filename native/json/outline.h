@@ -1,0 +1,115 @@
+// The outline of a text: checked whole, with just enough kept to walk it. For lazy documents and NDJSON, where a few
+// members are read of each text and the check is most of the work.
+//
+// An outline has one list of slots, in document order:
+//   string       two: offsets of its quotes
+//   scalar       one: offset of its first byte
+//   container    one that says kContainer | number of the container; then its children; then one with the offset of its
+//                closing bracket
+//   object       children are key, value, key, value …
+// and one list of containers {offset of its bracket, slot of its end, elements or members}, in the order they open.
+// Commas and colons are checked and dropped.
+//
+// Why not the index tape (node.h): that is written token by token, and each token costs a branch that the CPU cannot
+// predict. Here 64 tokens are checked at once, as bit masks (outline.inc): whether a token may follow the one before
+// it is a few shifts and ands, and so is which commas stand before a key. Only brackets are looked at one by one,
+// because only they change what a comma means.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "json/buffer.h"
+#include "json/kernel.h"
+
+namespace tailrace::json {
+
+constexpr uint32_t kContainer = 0x8000'0000u;
+/** Offsets share their words with kContainer. */
+constexpr size_t kMaxOutlineBytes = 0x7fff'ffffu;
+
+struct Container {
+  uint32_t begin;
+  /** While it is open: the container around it. */
+  uint32_t end;
+  uint32_t count;
+};
+
+enum class OutlineStatus : int32_t { ok, bad, bad_utf8, no_memory, too_large };
+
+/** Tokens of one kind as bits: those of the group of 64 that is read, and the last 64 before it. */
+struct Track {
+  uint64_t before = 0;
+  uint64_t now = 0;
+
+  /** The tokens whose k-th predecessor is in it. */
+  uint64_t prev(unsigned k) const noexcept { return now << k | before >> (64 - k); }
+  void end(unsigned n) noexcept { before = n == 64 ? now : now << (64 - n) | before >> n; }
+};
+
+/** One run: what is carried from group to group. */
+struct OutlineState {
+  static constexpr uint32_t kNone = 0xffff'ffffu;
+
+  const uint8_t* text = nullptr;
+  uint32_t size = 0;
+  uint32_t max_depth = 0;
+  uint32_t* slots = nullptr;
+  Container* containers = nullptr;
+  uint32_t slot_count = 0;
+  uint32_t container_count = 0;
+  uint32_t top = kNone;
+  uint32_t depth = 0;
+  bool top_is_object = false;
+  /** All ones: the last token was an opening quote. */
+  uint64_t in_string = 0;
+  Track value_end, comma, colon, object, array, open_quote;
+};
+
+/** Takes `count` tokens; room for as many slots and 64 more, and for as many containers. false: no JSON. */
+using OutlineTokens = bool (*)(OutlineState&, const uint32_t* tokens, uint32_t count);
+
+namespace portable {
+bool outline_tokens(OutlineState&, const uint32_t* tokens, uint32_t count);
+}
+namespace icelake {
+bool outline_tokens(OutlineState&, const uint32_t* tokens, uint32_t count);
+}
+
+/** Reusable; one owner. An outline lives until the next run. */
+class Outliner {
+ public:
+  explicit Outliner(memory::Cache& cache) noexcept : slots_(cache), containers_(cache) {}
+
+  /**
+   * Exactly the texts that JSON.parse takes, nested at most `max_depth` deep: a scalar is 0 deep. Bytes that are not
+   * UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so.
+   */
+  OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
+
+  uint32_t slot_count() const noexcept { return slot_count_; }
+  uint32_t container_count() const noexcept { return container_count_; }
+  const uint32_t* slots() const noexcept { return slots_.data(); }
+  const Container* containers() const noexcept { return containers_.data(); }
+  /** Some string has a backslash. */
+  bool escapes() const noexcept { return escapes_; }
+  bool ascii() const noexcept { return !stage1_.non_ascii; }
+  bool utf8() const noexcept { return !stage1_.bad_utf8; }
+
+  /** Words that write() writes. */
+  size_t words() const noexcept { return slot_count_ + size_t{3} * container_count_; }
+  /** Slots, then containers. */
+  void write(uint32_t* to) const noexcept;
+  /** Gives back what a large text needed. */
+  void shrink() noexcept;
+
+ private:
+  Stage1 stage1_;
+  Buffer<uint32_t> slots_;
+  Buffer<Container> containers_;
+  uint32_t slot_count_ = 0;
+  uint32_t container_count_ = 0;
+  bool escapes_ = false;
+};
+
+}  // namespace tailrace::json
