@@ -10,7 +10,7 @@ import { flag, integer, onlyKnown, optionalFunction, optionalSignal, path, recor
 export interface Limits {
   /** Open at once; more are closed at once, and counted as refused. 65,536 */
   connections?: number;
-  /** Request line and headers, in bytes: beyond 431. 16 KB */
+  /** Request line and headers, in bytes: beyond 431, or 414 when the line alone is longer. 16 KB */
   headerBytes?: number;
   /** Header fields: beyond 431. 100 */
   headers?: number;

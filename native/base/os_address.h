@@ -27,7 +27,8 @@ struct Address {
   uint16_t port() const noexcept;
   /** Longest text and its NUL. */
   static constexpr size_t kTextBytes = 128;
-  /** Host part as text without brackets, or the path; returns its length. An IPv4 in IPv6 comes as IPv4. */
+  /** Host part as text without brackets, or the path; returns its length. An IPv4 in IPv6 stays one,
+   * ::ffff:127.0.0.1, as Node shows it. */
   size_t host_text(char (&out)[kTextBytes]) const noexcept;
 
   const sockaddr* raw() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }

@@ -74,11 +74,7 @@ size_t Address::host_text(char (&out)[kTextBytes]) const noexcept {
     inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, out, kTextBytes);
   } else if (family() == AF_INET6) {
     const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-      inet_ntop(AF_INET, v6.s6_addr + 12, out, kTextBytes);
-    } else {
-      inet_ntop(AF_INET6, &v6, out, kTextBytes);
-    }
+    inet_ntop(AF_INET6, &v6, out, kTextBytes);
   } else if (family() == AF_UNIX) {
     const auto* local = reinterpret_cast<const sockaddr_un*>(&storage);
     const size_t bytes =

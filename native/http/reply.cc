@@ -157,6 +157,8 @@ std::string_view reason(uint16_t status) noexcept {
       return "Continue";
     case 101:
       return "Switching Protocols";
+    case 102:
+      return "Processing";
     case 103:
       return "Early Hints";
     case 200:
@@ -173,6 +175,12 @@ std::string_view reason(uint16_t status) noexcept {
       return "Reset Content";
     case 206:
       return "Partial Content";
+    case 207:
+      return "Multi-Status";
+    case 208:
+      return "Already Reported";
+    case 226:
+      return "IM Used";
     case 300:
       return "Multiple Choices";
     case 301:
@@ -183,6 +191,8 @@ std::string_view reason(uint16_t status) noexcept {
       return "See Other";
     case 304:
       return "Not Modified";
+    case 305:
+      return "Use Proxy";
     case 307:
       return "Temporary Redirect";
     case 308:
@@ -223,6 +233,8 @@ std::string_view reason(uint16_t status) noexcept {
       return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
+    case 418:
+      return "I'm a Teapot";
     case 421:
       return "Misdirected Request";
     case 422:
@@ -255,14 +267,20 @@ std::string_view reason(uint16_t status) noexcept {
       return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
+    case 506:
+      return "Variant Also Negotiates";
     case 507:
       return "Insufficient Storage";
     case 508:
       return "Loop Detected";
+    case 509:
+      return "Bandwidth Limit Exceeded";
+    case 510:
+      return "Not Extended";
     case 511:
       return "Network Authentication Required";
   }
-  return {};
+  return "unknown";
 }
 
 }  // namespace tailrace::http

@@ -59,7 +59,8 @@ bool valid_header(std::string_view name, std::string_view value) noexcept;
  * keep-alive. */
 bool reserved_header(std::string_view name) noexcept;
 
-/** The reason phrase of a status, "" for one that has no registered text. */
+/** The reason phrase of a status: RFC 9110's, else node:http's, "unknown" (as there) for one that has none.
+ * lib/backend/js/reasons.ts says the same. */
 std::string_view reason(uint16_t status) noexcept;
 /** Decimal digits; returns the end. At most 20 bytes. */
 char* write_decimal(char* out, uint64_t value) noexcept;

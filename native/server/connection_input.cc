@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/bytes.h"
 #include "server/connection.h"
 #include "server/local.h"
 #include "server/server.h"
@@ -234,7 +235,8 @@ void Connection::refuse(sched::P& p, ServerLocal& local, uint16_t status) noexce
   Reply reply;
   reply.status = status;
   reply.content_type = kTextPlain;
-  reply.body = http::reason(status);
+  char text[64];
+  reply.body = {text, static_cast<size_t>(append(append(text, http::reason(status)), "\n") - text)};
   this->reply(exchange, reply);
   drop_input(p);
 }

@@ -14,13 +14,8 @@ PeerAddress PeerAddress::of(const os::Address& address) noexcept {
     peer.family = 4;
     std::memcpy(peer.bytes, &reinterpret_cast<const sockaddr_in*>(address.raw())->sin_addr, 4);
   } else if (address.family() == AF_INET6) {
-    const in6_addr& in6 = reinterpret_cast<const sockaddr_in6*>(address.raw())->sin6_addr;
-    peer.family = IN6_IS_ADDR_V4MAPPED(&in6) ? 4 : 6;
-    if (peer.family == 4) {
-      std::memcpy(peer.bytes, in6.s6_addr + 12, 4);
-    } else {
-      std::memcpy(peer.bytes, &in6, 16);
-    }
+    peer.family = 6;
+    std::memcpy(peer.bytes, &reinterpret_cast<const sockaddr_in6*>(address.raw())->sin6_addr, 16);
   }
   return peer;
 }

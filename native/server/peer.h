@@ -12,7 +12,8 @@ struct PeerAddress {
   static constexpr size_t kTextBytes = 64;
 
   static PeerAddress of(const os::Address& address) noexcept;
-  /** Numeric host without port; "" for a Unix socket. An IPv4 in IPv6 comes as IPv4. Returns its length. */
+  /** Numeric host without port; "" for a Unix socket. As node:http has it: an IPv4 peer of a
+   * socket for both families is ::ffff:127.0.0.1. Returns its length. */
   size_t text(char (&out)[kTextBytes]) const noexcept;
 
   uint8_t family = 0;  // 0: none, 4, 6

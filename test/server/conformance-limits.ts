@@ -28,6 +28,29 @@ export function conformanceLimits(name: string, backend: Backend): Test {
     );
   });
 
+  test('a request target too long: 414 and close, wherever the request stands', async () => {
+    await withServer({ limits: { headerBytes: 1024 }, routes: { 'GET /': () => 'ok' } }, async (port) => {
+      const long = get(`/${'u'.repeat(2000)}`);
+      for (const text of [long, `\r\n${long}`, get('/') + long, get(`/${'u'.repeat(2000)}`, 'X: y\r\n')]) {
+        const client = await RawClient.connect(port);
+        client.write(text);
+        if (text.startsWith('GET / ')) assert.is((await client.response())?.status, 200);
+        const reply = await client.response();
+        assert.is(reply?.status, 414, text.slice(0, 40));
+        assert.is(reply?.reason, 'URI Too Long');
+        assert.is(reply?.body, 'URI Too Long\n');
+        assert.is(reply?.headers.connection, 'close');
+        await client.closed();
+      }
+      // A target that fits, and fields behind it that do not.
+      const client = await RawClient.connect(port);
+      const reply = await client.write(get(`/${'u'.repeat(800)}`, `X: ${'y'.repeat(2000)}\r\n`)).response();
+      assert.is(reply?.status, 431);
+      assert.is(reply?.body, 'Request Header Fields Too Large\n');
+      await client.closed();
+    });
+  });
+
   test('a body too large: 413 and close, by length, by chunks, and before 100 Continue', async () => {
     await withServer(
       { limits: { bodyBytes: 100 }, routes: { 'POST /': (request) => String(request.body.length) } },
@@ -43,6 +66,9 @@ export function conformanceLimits(name: string, backend: Backend): Test {
           const client = await RawClient.connect(port);
           const reply = await client.write(text).response();
           assert.is(reply?.status, 413, text.slice(0, 80));
+          assert.is(reply?.reason, 'Content Too Large', 'as RFC 9110 has it');
+          assert.is(reply?.body, 'Content Too Large\n');
+          assert.is(reply?.headers['content-type'], 'text/plain; charset=utf-8');
           await client.closed();
         }
         assert.is((await requestOnce(port, post('/', 'x'.repeat(100))))!.body, '100');

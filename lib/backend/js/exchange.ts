@@ -4,6 +4,7 @@
 import type * as http from 'node:http';
 import type { BackendRequest, HealthSpec, RawReply } from '../contract';
 import type { JsConnection } from './connection';
+import { reasonOf } from './reasons';
 
 const kNoBytes = Buffer.alloc(0);
 
@@ -122,7 +123,7 @@ export class JsExchange implements BackendRequest {
     const size = typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.byteLength;
     if (!bodiless) headers.push('Content-Length', String(size));
     if (close) headers.push('Connection', 'close');
-    this.outgoing.writeHead(status, headers);
+    this.outgoing.writeHead(status, reasonOf(status), headers);
     if (bodiless || this.method === 'HEAD') this.outgoing.end();
     else this.outgoing.end(reply.body);
     return true;

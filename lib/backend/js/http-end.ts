@@ -1,9 +1,10 @@
 // How the fallback server turns a request or a connection away: which heads it refuses, and how a connection ends
 // so that its peer still gets to read why.
 
-import * as http from 'node:http';
+import type * as http from 'node:http';
 import type * as net from 'node:net';
 import type { ServerLimits } from '../contract';
+import { reasonOf } from './reasons';
 
 const kLingerMs = 1000;
 
@@ -31,6 +32,20 @@ export function refusedHead(request: http.IncomingMessage, limits: ServerLimits)
   return 0;
 }
 
+/** What node:http's 'clientError' brings of its parser. */
+export type ParserError = Error & { code?: string; rawPacket?: Buffer; bytesParsed?: number };
+
+/**
+ * The status for what llhttp refused. Where a head overflows it says how far it came in the last packet, not in which
+ * line: a request line that stands there is too long a target. One whose start came in an earlier packet cannot be told
+ * from a field's value and counts as that.
+ */
+export function malformedStatus(error: ParserError): number {
+  if (error.code !== 'HPE_HEADER_OVERFLOW') return 400;
+  const read = error.rawPacket?.toString('latin1', 0, error.bytesParsed) ?? '';
+  return /^[A-Z-]+ \S*$/.test(read.slice(read.lastIndexOf('\n') + 1)) ? 414 : 431;
+}
+
 /** Whether a body follows the head. */
 export function hasBody(request: http.IncomingMessage): boolean {
   return (
@@ -51,7 +66,7 @@ export function linger(socket: net.Socket): void {
 
 /** Answers something that never became a request of node:http, and ends the connection. */
 export function endWith(socket: net.Socket, status: number): void {
-  const text = http.STATUS_CODES[status]!;
+  const text = reasonOf(status);
   const body = `${text}\n`;
   socket.end(
     `HTTP/1.1 ${status} ${text}\r\n` +

@@ -8,7 +8,8 @@ import type * as net from 'node:net';
 import type { BackendServer, RawReply, RouteSpec, ServerBackend, ServerSpec, ServerStats } from '../contract';
 import { JsConnection } from './connection';
 import { abortError, healthReply, JsExchange, plainReply } from './exchange';
-import { endWith, hasBody, linger, refusedHead } from './http-end';
+import { endWith, hasBody, linger, malformedStatus, type ParserError, refusedHead } from './http-end';
+import { reasonOf } from './reasons';
 import { pathOf, Router } from './router';
 import { RpcEngine } from './rpc';
 
@@ -206,7 +207,7 @@ class JsServer implements BackendServer {
     endWith(connection.socket, connection.broken);
   }
 
-  private malformed(error: Error & { code?: string }, socket: net.Socket): void {
+  private malformed(error: ParserError, socket: net.Socket): void {
     const connection = this.connections.get(socket);
     if (connection === undefined || connection.broken !== 0) return;
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
@@ -214,7 +215,7 @@ class JsServer implements BackendServer {
       return;
     }
     this.count.malformed++;
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+    const status = malformedStatus(error);
     // Broken inside a body: that request has its place in the order of replies already.
     const { last } = connection;
     if (last !== undefined && !last.complete && !last.replied) {
@@ -380,7 +381,7 @@ class JsServer implements BackendServer {
   }
 
   private refuseRequest(exchange: JsExchange, status: number): void {
-    this.reply(exchange, plainReply(status, http.STATUS_CODES[status]!), true);
+    this.reply(exchange, plainReply(status, reasonOf(status)), true);
   }
 
   private reply(exchange: JsExchange, reply: RawReply, close: boolean): void {
