@@ -64,7 +64,8 @@ enum Status : int32_t {
   kUnsuited = -3,
   kNeedWords = -4,
   kNeedDoubles = -5,
-  kNoMemory = -6
+  kNoMemory = -6,
+  kGeneric = -7,  // valid; another time it may do better
 };
 
 JsonLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
@@ -141,6 +142,12 @@ bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Un
   return true;
 }
 
+/** Whether there are nodes, keys or shapes that JavaScript does not know. */
+bool has_news(const json::Shapes& shapes) noexcept {
+  return shapes.told_nodes != shapes.node_count() || shapes.told_keys != shapes.key_count() ||
+         shapes.told_shapes != shapes.shape_count();
+}
+
 /**
  * parse(bytes, start, end, strings: 0 auto, 1 flat, 2 sliced): a negative Status; or the Latin-1 string when
  * there is one chunk of it and none of UTF-16; or all chunks, Latin-1 first.
@@ -160,6 +167,7 @@ napi_value parse(napi_env env, napi_callback_info info) {
   t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
   t.alone = strings == 1 ? 13 : 0xffff'ffffu;  // V8 copies substrings below 13 characters
   j.stage1.begin(span.data, span.size);
+  const uint32_t known = t.shapes.node_count();
   switch (json::kernel().write_values(j.stage1, t)) {
     case json::TapeStatus::ok:
       break;
@@ -169,6 +177,9 @@ napi_value parse(napi_env env, napi_callback_info info) {
       return status_value(env, kBadUtf8);
     case json::TapeStatus::unsuited:
       return status_value(env, kUnsuited);
+    case json::TapeStatus::generic:
+      j.header[kNews] = t.shapes.node_count() != known;  // whether it brought keys that were not known
+      return status_value(env, kGeneric);
     case json::TapeStatus::need_doubles:
       return status_value(env, kNeedDoubles);
     case json::TapeStatus::no_memory:
@@ -177,8 +188,7 @@ napi_value parse(napi_env env, napi_callback_info info) {
   if (t.word_count + t.mixed_count * 2 > j.word_capacity) return status_value(env, kUnsuited);
   if (t.mixed_count) memcpy(t.words + t.word_count, t.mixed.data(), t.mixed_count * sizeof(json::Mixed));
   const json::Shapes& shapes = t.shapes;
-  bool news = shapes.told_nodes != shapes.node_count() || shapes.told_keys != shapes.key_count() ||
-              shapes.told_shapes != shapes.shape_count();
+  bool news = has_news(shapes);
   uint32_t latin_chunks = static_cast<uint32_t>(t.latin_end_count + 1);
   uint32_t utf16_chunks = t.utf16_count ? static_cast<uint32_t>(t.utf16_end_count + 1) : 0;
   j.header[kLatinChunks] = static_cast<int32_t>(latin_chunks);

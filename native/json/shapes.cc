@@ -35,7 +35,7 @@ void Shapes::clear() noexcept {
   full_ = false;
   generation_++;
   told_nodes = told_keys = told_shapes = 0;
-  make_node();  // the slot of the whole text
+  for (uint32_t i = 0; i <= kTextSlots; i++) make_node();
 }
 
 uint32_t Shapes::make_node() noexcept {
@@ -57,12 +57,27 @@ uint32_t Shapes::make_root(uint32_t slot) noexcept {
   return root;
 }
 
-/** Another object with keys in an order that was not known. true: too many, the objects of this root are maps
- * now. */
+/** Another object with keys in an order that was not known. true: too many of them, nothing is learned here
+ * for a while. */
 bool Shapes::churns(uint32_t root) noexcept {
   ShapeNode& r = nodes_[root];
-  uint32_t strange = ++r.sibling, objects = r.key_offset;
-  if (strange > kStrangeAllowed && strange > objects / 4) r.map = true;
+  const uint32_t strange = ++r.sibling, objects = r.key_offset;
+  if (strange > kStrangeAllowed && strange > objects / 4) {
+    r.map = true;
+    r.key_offset = r.sibling = 0;
+    if (r.hits < kLongestPause) r.hits++;
+  }
+  return r.map;
+}
+
+/** Whether the root is one of maps. Each has another chance after twice as many objects, should other texts
+ * come here. */
+bool Shapes::pauses(uint32_t root) noexcept {
+  ShapeNode& r = nodes_[root];
+  if (r.map && r.key_offset >= kFirstPause << r.hits) {
+    r.map = false;
+    r.key_offset = r.sibling = 0;
+  }
   return r.map;
 }
 
@@ -78,9 +93,9 @@ uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexc
     nodes_[node].predicted = at;
     return at;
   }
+  if (pauses(origins_[node].root)) return 0;
   const bool is_root = origins_[node].parent == kNoParent;
   if (nodes_[node].children >= (is_root ? kMaxRootChildren : kMaxChildren)) {
-    if (is_root) nodes_[node].map = true;
     return 0;
   }
   const bool branches = nodes_[node].children > 0 || nodes_[node].hits > 0;

@@ -38,7 +38,7 @@ struct ShapeNode {
   uint8_t children;
   uint8_t depth;  // keys from the root of the object to here
   uint8_t flags;
-  bool map;  // of a root: its objects are maps
+  bool map;  // of a root: no other orders of keys are learned
 };
 static_assert(sizeof(ShapeNode) == 64);
 
@@ -66,6 +66,8 @@ struct ShapeOrigin {
 class Shapes {
  public:
   static constexpr uint32_t kNoParent = 0xffff'ffffu;
+  /** Nodes 1 to 32: the slots of whole texts. */
+  static constexpr uint32_t kTextSlots = 32;
   static constexpr uint32_t kMaxNodes = 1u << 14;
   static constexpr uint32_t kMaxKeyBytes = 1u << 20;
   static constexpr uint32_t kMaxKeyLength = 256;  // without quotes
@@ -75,6 +77,8 @@ class Shapes {
   static constexpr uint32_t kMaxShapes = 2048;
   /** Objects of one root that may bring unknown orders of keys, before a quarter of all is too much. */
   static constexpr uint32_t kStrangeAllowed = 32;
+  static constexpr uint32_t kFirstPause = 128;  // objects; doubled each time
+  static constexpr uint32_t kLongestPause = 10;
   /** Sightings before a shape is worth a constructor. */
   static constexpr uint32_t kShapeAfter = 12;
 
@@ -83,6 +87,20 @@ class Shapes {
 
   /** Before each parse: empties a full trie. false: no memory. `generation` moves when it was emptied. */
   [[nodiscard]] bool begin() noexcept;
+
+  /**
+   * The slot of a whole text. Texts whose first keys differ have different ones, or all kinds of texts that
+   * one process reads would share the bounds of one root.
+   */
+  uint32_t text_slot(const uint8_t* text, size_t size) const noexcept {
+    size_t look = size < 256 ? size : 256;
+    const void* quote = memchr(text, '"', look);
+    if (!quote) return 1;
+    const uint8_t* p = static_cast<const uint8_t*>(quote) + 1;
+    uint32_t hash = 0;
+    for (int i = 0; i < 8 && p < text + size && *p != '"'; i++, p++) hash = (hash + *p) * 0x9e3779b1u;
+    return 1 + (hash >> 27);
+  }
 
   ShapeNode* nodes() noexcept { return nodes_.data(); }
   const ShapeOrigin& origin(uint32_t node) const noexcept { return origins_[node]; }
@@ -127,6 +145,7 @@ class Shapes {
  private:
   void clear() noexcept;
   uint32_t make_root(uint32_t slot) noexcept;
+  bool pauses(uint32_t root) noexcept;
   bool churns(uint32_t root) noexcept;
   int32_t make_shape(uint32_t node) noexcept;
   uint32_t make_node() noexcept;

@@ -19,6 +19,7 @@
 //        10    mixed: payload: index into the list of mixed objects, {node, members}: first the values of
 //              the node's keys, then keys and values
 //        11    points: payload arrays of two or three doubles each; the next word says two or three
+//        12, 13  text: the blob's next chunk, payload: its length, is a value for JSON.parse
 //   7 node     payload: trie node; the values of its keys follow: an object without a constructor (yet)
 // A blob is cut into chunks, each one JavaScript string: a substring pins the whole string it came from, so
 // chunks are as small as the `strings` policy wants.
@@ -55,6 +56,8 @@ enum Other : int32_t {
   kNextUtf16 = 9,
   kMixed = 10,
   kPoints = 11,
+  kLatinText = 12,
+  kUtf16Text = 13,
 };
 /** Fewer arrays of doubles travel one by one. */
 constexpr uint32_t kFewestPoints = 4;
@@ -68,6 +71,7 @@ enum class TapeStatus : uint8_t {
   bad,           // not JSON: scan.h says where
   bad_utf8,      // not UTF-8: the caller decides
   unsuited,      // better left to JSON.parse: very deep, a bare number
+  generic,       // valid, and better left to JSON.parse: mostly objects without a constructor
   need_doubles,  // again, with more room for doubles
   no_memory,
 };
@@ -108,6 +112,8 @@ struct ValueTape {
   uint32_t latin_chunk = 4096;
   uint32_t utf16_chunk = 2048;
   uint32_t alone = 0xffff'ffffu;
+  /** Fewer words of objects without a constructor are built one by one, whatever else there is. */
+  uint32_t fewest_generic = 8;
   Shapes shapes;
 
   // out

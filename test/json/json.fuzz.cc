@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   uint8_t mode = size ? data[0] : 0;
   everything.rounds = (mode & 1) && size < 512 ? 15 : 2;
   everything.small_chunks = mode & 2;
+  everything.texts = mode & 4;
   if (size) {
     data++;
     size--;

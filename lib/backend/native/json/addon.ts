@@ -23,6 +23,7 @@ export const kBadUtf8 = -2;
 export const kUnsuited = -3;
 export const kNeedWords = -4;
 export const kNeedDoubles = -5;
+export const kGeneric = -7;
 
 /** Policy bits of valid() and index(). */
 export const kStrictUtf8 = 1;

@@ -11,15 +11,17 @@ import {
   kForbidConstructor,
   kForbidDuplicates,
   kForbidProto,
+  kGeneric,
   kNeedDoubles,
   kNeedWords,
+  kNews,
   kSawBeyondDouble,
   kSawConstructor,
   kSawDuplicate,
   kSawProto,
   kStrictUtf8,
 } from './addon';
-import { choose, kindOf, kOurs, kOursTimed, kTheirs, tookOurs, tookTheirs, unsuited } from './choice';
+import { isOurs, kindOf, suited, unsuited } from './choice';
 import type { Documents } from './documents';
 import { createMaterialiser } from './materialise';
 
@@ -64,6 +66,8 @@ function make(addon: NativeAddon): JsonBackend {
     return loaded;
   };
   const tape = createMaterialiser(native);
+  /** Why the last text of ours was left to V8. */
+  let left = 0;
 
   /** Whether the options ask for more than the tape of this text gives. */
   function needsCare(options: JsonParseOptions): boolean {
@@ -111,6 +115,7 @@ function make(addon: NativeAddon): JsonBackend {
       blobs = native.parse(bytes, start, end, strings);
     }
     // What failed is read again by V8, for its value or its error; what the options look at, by exact rules.
+    left = typeof blobs === 'number' ? blobs : 0;
     if (typeof blobs === 'number' || (options !== undefined && needsCare(options))) return undefined;
     const value = tape.build(blobs);
     if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) tape.trim();
@@ -126,21 +131,13 @@ function make(addon: NativeAddon): JsonBackend {
     const size = end - start;
     if (size < kSmallBytes) return parseBytes(bytes, start, end, options);
     const kind = kindOf(bytes, start, size);
-    const choice = choose(kind);
-    if (choice === kOurs) return ours(bytes, start, end, options) ?? theirs(bytes, start, end, options);
-    if (choice === kTheirs) return theirs(bytes, start, end, options);
-    const before = performance.now();
-    if (choice === kOursTimed) {
-      const value = ours(bytes, start, end, options);
-      if (value === undefined) {
-        unsuited(kind);
-        return theirs(bytes, start, end, options);
-      }
-      tookOurs(kind, size, performance.now() - before);
-      return value;
+    if (!isOurs(kind)) return theirs(bytes, start, end, options);
+    const value = ours(bytes, start, end, options);
+    if (value === undefined) {
+      unsuited(kind, left !== kGeneric || tape.words[kNews] !== 0);
+      return theirs(bytes, start, end, options);
     }
-    const value = theirs(bytes, start, end, options);
-    tookTheirs(kind, size, performance.now() - before);
+    suited(kind);
     return value;
   }
 

@@ -36,12 +36,12 @@ export interface Materialiser {
 }
 
 /** Longer arrays grow from here on. */
-const kSlice = 4096;
-const anything: unknown[] = [null];
-const fractions: number[] = [0.5];
-const whole: number[] = [0];
-// by push, which leaves no holes as `new Array(n)` would
-while (anything.length < kSlice) anything.push(null), fractions.push(0.5), whole.push(0);
+const kSlice = 1024;
+// by JSON.parse, which leaves no holes as `new Array(n)` would
+const row = (value: string) => JSON.parse(`[${`${value},`.repeat(kSlice - 1)}${value}]`);
+const anything: unknown[] = row('null');
+const fractions: number[] = row('0.5');
+const whole: number[] = row('0');
 
 const kObjectPrototypeKeys = Reflect.ownKeys(Object.prototype).length;
 
@@ -292,8 +292,16 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
         return U.substring(0, n);
       case 10:
         return mixed(n);
-      default:
+      case 11:
         return points(n);
+      case 12:
+        if (lp !== 0) L = chunks[nextLatin++] as string;
+        lp = n;
+        return JSON.parse(L.substring(0, n));
+      default:
+        if (up !== 0) U = chunks[nextUtf16++] as string;
+        up = n;
+        return JSON.parse(U.substring(0, n));
     }
   }
 
