@@ -2,7 +2,10 @@
 // texts; a backend only computes on arguments that are already right. Two implement it: backend/native (the
 // addon) and backend/js (what Node has). One conformance suite per part runs on both.
 
+import type { SchedBackend } from './contract-sched';
 import type { JsonDecode, JsonPlan } from './json-plan';
+
+export type { SchedBackend, SchedFigures } from './contract-sched';
 
 /** What a backend cannot do is listed here and shown by runtimeInfo(); all else it does. */
 export interface Supports {
@@ -472,48 +475,4 @@ export interface ServerBackend {
   share?(bound: number): BackendGroup;
   /** Takes calls of a group of another isolate until it is closed. ERR_TAILRACE_STALE_HANDLE: it is closed. */
   join?(handle: GroupHandle, spec: MemberSpec): BackendMember;
-}
-
-// ---------------------------------------------------------------- sched
-
-/** Sums over all Ps since the process began, but for those said to be of now. Each is right by itself, not a snapshot. */
-export interface SchedFigures {
-  /** Of now: native Ps that may run Gs (the setting). */
-  procs: number;
-  /** Of now: native Ms (workers, hosts of retaken Ps, sysmon). */
-  threads: number;
-  /** Of now: workers asleep. */
-  idle: number;
-  /** Of now: workers that look for work. */
-  spinning: number;
-  /** Of now: Node isolates that serve. */
-  serving: number;
-  /** Of now: live Gs. */
-  goroutines: number;
-  /** Of now: Gs that wait in the Ps' queues. */
-  runQueues: number;
-  /** Of now: Gs in the global queue. */
-  globalQueue: number;
-  created: number;
-  runs: number;
-  parks: number;
-  /** Times a worker stole, and how many Gs it got by that. */
-  steals: number;
-  stolen: number;
-  /** Times a native thread took a P from a blocked loop. */
-  handoffs: number;
-  turns: number;
-  messages: number;
-  /** Pieces of connection work. */
-  waiters: number;
-}
-
-export interface SchedBackend {
-  /** How many native Ps may run at once. */
-  procs(): number;
-  /** 1 … 128. Returns what it was before. */
-  setProcs(count: number): number;
-  figures(): SchedFigures;
-  /** Adds the samples of time from ready to run to `counts`, bucket by bucket (see lib/sched/latency.ts). */
-  latency(counts: Float64Array): void;
 }

@@ -11,10 +11,13 @@ import { filesBelow, foldersIn, textOf } from '../support/tree';
 
 const test = suite('names');
 const maxLines = 500;
+/** Exported one by one, from lib/adapters. */
+const adapters = ['express', 'fastify'];
 /** Parts with a public face, as package.json exports them. */
 const faces = Object.keys(JSON.parse(textOf('package.json')).exports)
   .filter((name) => name.startsWith('./') && name !== './package.json')
   .map((name) => name.slice(2))
+  .filter((name) => !adapters.includes(name))
   .sort();
 const nativeParts = ['base', 'memory', 'net', 'http', 'json', 'sched', 'server', 'rpc'];
 
@@ -47,7 +50,7 @@ test('every exported part is a folder of lib with an index', () => {
 
 test('every folder of lib is an exported part or the backend', () => {
   const others = foldersIn('lib').filter((name) => !faces.includes(name) && name !== 'backend');
-  // Adapters are exported one by one, under names of their own.
+  for (const name of adapters) assert.ok(existsSync(join(root, 'lib', 'adapters', `${name}.ts`)), name);
   assert.equal(
     others.filter((name) => name !== 'adapters'),
     [],
@@ -65,6 +68,7 @@ test('folders of test are parts', () => {
   const known = new Set([
     ...nativeParts,
     ...faces,
+    'adapters',
     'binding',
     'backend',
     'support',
