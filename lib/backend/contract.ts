@@ -3,7 +3,7 @@
 // addon) and backend/js (what Node has). One conformance suite per part runs on both.
 
 import type { SchedBackend } from './contract-sched';
-import type { JsonDecode, JsonPlan } from './json-plan';
+import type { JsonDecode, JsonEncode, JsonPlan } from './json-plan';
 
 export type { SchedBackend, SchedFigures } from './contract-sched';
 
@@ -149,6 +149,7 @@ export interface JsonBackend {
   encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined;
   /** A faster way to decode by a plan; undefined when the backend has none. */
   decoder(plan: JsonPlan): JsonDecode | undefined;
+  encoder(plan: JsonPlan): JsonEncode;
 }
 
 // ---------------------------------------------------------------- net

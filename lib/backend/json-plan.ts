@@ -56,3 +56,6 @@ export interface JsonPlanObject {
 
 /** The value of bytes[start, end); kUndecided (shared.ts) for what only the facade's checks can tell. */
 export type JsonDecode = (bytes: Uint8Array, start: number, end: number) => unknown;
+
+/** Buffer.from(JSON.stringify(value)) for a value that fits; kUndecided for what only the facade's plain way can tell. */
+export type JsonEncode = (value: unknown) => Buffer | unknown;

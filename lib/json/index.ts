@@ -12,6 +12,7 @@ export type { ParseOptions } from './options';
 export { minify, parse, type Reviver, validate } from './parse';
 export type { ReadOptions } from './read';
 export type { Decoder, DecoderOptions } from './schema/decoder';
+export type { Encoder, EncoderOptions } from './schema/encoder';
 export type { Infer } from './schema/infer';
 export type { Schema } from './schema/keywords';
 export type { FormatCheck } from './schema/model';
@@ -22,12 +23,14 @@ export { type EncodeOptions, encode, stringify } from './stringify';
 const loadDocument = (): typeof import('./document') => require('./document');
 const loadLines = (): typeof import('./lines') => require('./lines');
 const loadDecoder = (): typeof import('./schema/decoder') => require('./schema/decoder');
+const loadEncoder = (): typeof import('./schema/encoder') => require('./schema/encoder');
 const loadRead = (): typeof import('./read') => require('./read');
 
 export const open = lazyFunction(() => loadDocument().open);
 export const decoder: ReturnType<typeof loadDecoder>['decoder'] = lazyFunction(() => loadDecoder().decoder);
 export const openAsync = lazyFunction(() => loadDocument().openAsync);
 export const openShared = lazyFunction(() => loadDocument().openShared);
+export const encoder: ReturnType<typeof loadEncoder>['encoder'] = lazyFunction(() => loadEncoder().encoder);
 export const read = lazyFunction(() => loadRead().read);
 export const linesSync = lazyFunction(() => loadLines().linesSync);
 export const lines: ReturnType<typeof loadLines>['lines'] = Object.assign(

@@ -5,6 +5,7 @@
 #include "binding/env_local.h"
 #include "binding/json.h"
 #include "binding/json_documents.h"
+#include "binding/json_encode.h"
 #include "binding/json_schema.h"
 #include "binding/memory.h"
 #include "binding/net.h"
@@ -22,6 +23,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   Napi::Object json = init_json(env);
   add_json_documents(env, json);
   exports.Set("json", json);
+  exports.Set("jsonEncode", init_json_encode(env));
   exports.Set("memory", init_memory(env));
   exports.Set("net", init_net(env));
   exports.Set("sched", init_sched(env));

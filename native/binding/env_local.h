@@ -22,6 +22,10 @@ struct JsonSchemaLocal;  // json_schema.cc
 struct DropJsonSchemaLocal {
   void operator()(JsonSchemaLocal* local) const noexcept;
 };
+struct JsonEncodeLocal;  // json_encode.cc
+struct DropJsonEncodeLocal {
+  void operator()(JsonEncodeLocal* local) const noexcept;
+};
 
 struct DocumentLocal;  // json_documents.cc
 struct DropDocumentLocal {
@@ -40,6 +44,7 @@ struct EnvLocal {
   std::unique_ptr<JsonLocal, DropJsonLocal> json;  // made by init_json
   std::unique_ptr<JsonSchemaLocal, DropJsonSchemaLocal> json_schema;
   std::unique_ptr<DocumentLocal, DropDocumentLocal> documents;  // made by add_json_documents
+  std::unique_ptr<JsonEncodeLocal, DropJsonEncodeLocal> json_encode;
 };
 
 /** The environment's EnvLocal (instance data); never null between init and cleanup. */

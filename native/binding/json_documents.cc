@@ -1,8 +1,9 @@
-// See json_documents.h. A document lives in a block that JavaScript owns: the text, then the words of its outline
-// (json/outline.h). Nothing native is held for it, so a dropped document is garbage like any other.
+// See json_documents.h. A document lives in a block that JavaScript owns: the text, then the words of its
+// outline (json/outline.h). Nothing native is held for it, so a dropped document is garbage like any other.
 //
-// Off the event loop: a block whose text has been copied in is read by a thread of libuv's pool. Node waits for such
-// work before an environment's heap ends, and the job holds the block, so its memory outlives the reading.
+// Off the event loop: a block whose text has been copied in is read by a thread of libuv's pool. Node waits
+// for such work before an environment's heap ends, and the job holds the block, so its memory outlives the
+// reading.
 #include "binding/json_documents.h"
 
 #include <cstring>
@@ -32,7 +33,8 @@ void DropDocumentLocal::operator()(DocumentLocal* local) const noexcept {
 
 namespace {
 
-/** Results beside the status, in words that JavaScript hands over; lib/backend/native/json/addon.ts has the same list. */
+/** Results beside the status, in words that JavaScript hands over; lib/backend/native/json/addon.ts has the
+ * same list. */
 enum Info : size_t { kSlots, kContainers, kFlags, kInfoWords };
 enum Flag : uint32_t { kEscapes = 1, kAscii = 2, kUtf8 = 4 };
 /** Policy bits, as of json.cc. */
@@ -90,9 +92,10 @@ bool keys_allowed(json::Parser& parser, Bytes text, uint32_t policy, uint32_t ma
   return ok;
 }
 
-/** The outline of a text behind a text of the same size in `block`; `block` may be empty: then only the check. */
-Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, uint32_t policy, uint32_t max_depth,
-                    Bytes block, uint32_t* info) noexcept {
+/** The outline of a text behind a text of the same size in `block`; `block` may be empty: then only the
+ * check. */
+Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, uint32_t policy,
+                    uint32_t max_depth, Bytes block, uint32_t* info) noexcept {
   json::OutlineStatus status =
       outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth, policy & kStrictUtf8);
   if (status == json::OutlineStatus::no_memory) return kNoMemory;
@@ -123,7 +126,8 @@ napi_value int_value(napi_env env, int32_t n) noexcept {
   return result;
 }
 
-/** outline(bytes, start, end, policy, maxDepth, block, info): Status. Copies text and outline into the block. */
+/** outline(bytes, start, end, policy, maxDepth, block, info): Status. Copies text and outline into the block.
+ */
 napi_value outline(napi_env env, napi_callback_info callback) {
   size_t argc = 7;
   napi_value argv[7];
@@ -158,9 +162,10 @@ napi_value check(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * lines(bytes, start, end, maxLine, block): the lines of a range that ends with a newline, joined into the text of one array
- * behind byte 0 of the block, when each of them is a JSON text or blank, valid UTF-8 and no longer than maxLine. Returns the
- * lines that are not blank, or -1. The block must have two bytes more than the range.
+ * lines(bytes, start, end, maxLine, block): the lines of a range that ends with a newline, joined into the
+ * text of one array behind byte 0 of the block, when each of them is a JSON text or blank, valid UTF-8 and no
+ * longer than maxLine. Returns the lines that are not blank, or -1. The block must have two bytes more than
+ * the range.
  */
 napi_value lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
@@ -187,7 +192,8 @@ napi_value lines(napi_env env, napi_callback_info callback) {
     while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
     if (static_cast<double>(size) > max_line) return int_value(env, -1);
     if (blank < size) {
-      if (d.outliner.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, true) != json::OutlineStatus::ok)
+      if (d.outliner.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, true) !=
+          json::OutlineStatus::ok)
         return int_value(env, -1);
       memcpy(to, p, size);
       to += size;
@@ -231,9 +237,10 @@ napi_value minify(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * encodeText(text, quotes, backslashes, block): the UTF-8 of a JSON text made by joining pieces, into the block; returns its bytes,
- * -1 when the block is too small (three bytes a unit are enough), or -2 when the text has another number of quotes or backslashes
- * than the pieces were meant to have, or a control character: then some string of it needed an escape.
+ * encodeText(text, quotes, backslashes, block): the UTF-8 of a JSON text made by joining pieces, into the
+ * block; returns its bytes, -1 when the block is too small (three bytes a unit are enough), or -2 when the
+ * text has another number of quotes or backslashes than the pieces were meant to have, or a control
+ * character: then some string of it needed an escape.
  */
 napi_value encode_text(napi_env env, napi_callback_info callback) {
   size_t argc = 4;
@@ -272,8 +279,8 @@ struct Job {
 
 void job_run(napi_env, void* data) {
   Job& job = *static_cast<Job*>(data);
-  job.status = outline_into(job.outliner, job.parser, {job.block.data, job.text_bytes}, job.policy, job.max_depth,
-                            job.block, job.info);
+  job.status = outline_into(job.outliner, job.parser, {job.block.data, job.text_bytes}, job.policy,
+                            job.max_depth, job.block, job.info);
 }
 
 void job_done(napi_env env, napi_status outcome, void* data) {
@@ -289,7 +296,8 @@ void job_done(napi_env env, napi_status outcome, void* data) {
   delete job;
 }
 
-/** outlineAsync(block, textBytes, policy, maxDepth, info): Promise<Status>. The block's text is there already. */
+/** outlineAsync(block, textBytes, policy, maxDepth, info): Promise<Status>. The block's text is there
+ * already. */
 napi_value outline_async(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
   napi_value argv[5], promise = nullptr, name;

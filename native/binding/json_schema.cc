@@ -1,6 +1,6 @@
-// Decoding by a schema for JS: the program is handed over once, each text in one crossing. Slots and doubles go
-// into typed arrays JS has handed over (native/json/program.h), string contents come back as the few strings
-// they are cut from; lib/backend/native/json builds the values.
+// Decoding by a schema for JS: the program is handed over once, each text in one crossing. Slots and doubles
+// go into typed arrays JS has handed over (native/json/program.h), string contents come back as the few
+// strings they are cut from; lib/backend/native/json builds the values.
 #include "binding/json_schema.h"
 
 #include <cstring>
@@ -57,7 +57,8 @@ napi_value number(napi_env env, int32_t value) noexcept {
   return result;
 }
 
-/** setup(words: Int32Array, doubles: Float64Array): where the next slots go. Kept alive until the next setup. */
+/** setup(words: Int32Array, doubles: Float64Array): where the next slots go. Kept alive until the next setup.
+ */
 napi_value setup(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2];
@@ -140,8 +141,8 @@ bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Un
 
 /**
  * decode(id, bytes, start, end): a negative Status; the number of strings when there is none (0); the Latin-1
- * chunk when it is the only one; or [Latin-1 chunks …, UTF-16 chunks …], the number of the former in the array's
- * place 0.
+ * chunk when it is the only one; or [Latin-1 chunks …, UTF-16 chunks …], the number of the former in the
+ * array's place 0.
  */
 napi_value decode(napi_env env, napi_callback_info info) {
   size_t argc = 4;

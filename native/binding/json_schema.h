@@ -5,7 +5,7 @@
 
 namespace tailrace::binding {
 
-/** exports.jsonSchema; typed in lib/backend/native/json/schema-addon.ts. */
+/** exports.jsonSchema; typed in lib/backend/native/json/schema-decoder.ts. */
 Napi::Object init_json_schema(Napi::Env env);
 
 }  // namespace tailrace::binding

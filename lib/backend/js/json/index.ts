@@ -25,6 +25,7 @@ const json: JsonBackend = {
   encode,
   // JSON.parse and the facade's checks are the fastest there is without native code
   decoder: () => undefined,
+  encoder: (plan) => (require('./encoder') as typeof import('./encoder')).encoderOf(plan),
 };
 
 export function create(): JsonBackend {

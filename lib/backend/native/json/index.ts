@@ -194,5 +194,9 @@ function make(addon: NativeAddon): JsonBackend {
       const { decoderOf } = require('./schema-decoder') as typeof import('./schema-decoder');
       return decoderOf(addon, plan);
     },
+    encoder(plan) {
+      const { encoderOf } = require('./schema-encoder') as typeof import('./schema-encoder');
+      return encoderOf(addon, plan);
+    },
   };
 }

@@ -1,0 +1,40 @@
+// Encoding by a plan, second half, without native code: the text of a tape. The same as native/json/encode.cc.
+
+import type { EncodeTape } from './encode-walk';
+import { kDouble, kInteger, kIntegers, kString, kText } from './encode-walk';
+
+export function textOf(
+  { words, doubles, wordCount, strings }: EncodeTape,
+  fragments: readonly string[],
+): string {
+  let text = '';
+  let from = 0;
+  let double = 0;
+  for (let p = 0; p < wordCount; ) {
+    const word = words[p++] as number;
+    text += fragments[word >>> 3];
+    switch (word & 7) {
+      case kInteger:
+        text += words[p++];
+        break;
+      case kDouble:
+        text += doubles[double++];
+        break;
+      case kString:
+      case kText: {
+        const to = from + (words[p++] as number);
+        const piece = strings.substring(from, to);
+        text += (word & 7) === kString ? JSON.stringify(piece) : piece;
+        from = to;
+        break;
+      }
+      case kIntegers: {
+        const n = words[p++] as number;
+        text += `[${words.subarray(p, p + n).join(',')}]`;
+        p += n;
+        break;
+      }
+    }
+  }
+  return text;
+}

@@ -1,0 +1,6 @@
+// @timeout 120
+import { onFallback } from '../../support/backends';
+import { encodeSuite } from './encode';
+
+onFallback();
+encodeSuite('fallback').run();
