@@ -25,13 +25,15 @@ struct JsonEncodeLocal {
   json::Buffer<Held> held;
   size_t held_count = 0;
   json::Buffer<char16_t> units;
-  napi_ref arrays[3] = {};
+  napi_ref arrays[4] = {};
   const int32_t* words = nullptr;
   size_t word_capacity = 0;
   const double* doubles = nullptr;
   size_t double_capacity = 0;
-  uint8_t* out = nullptr;
-  size_t out_capacity = 0;
+  uint8_t* slab = nullptr;
+  size_t slab_capacity = 0;
+  uint8_t* scratch = nullptr;
+  size_t scratch_capacity = 0;
 };
 
 void DropJsonEncodeLocal::operator()(JsonEncodeLocal* local) const noexcept {
@@ -64,26 +66,31 @@ bool array_of(napi_env env, napi_value value, napi_typedarray_type wanted, void*
          type == wanted;
 }
 
-/** setup(words: Int32Array, doubles: Float64Array, out: Uint8Array). Kept alive until the next setup. */
+/**
+ * setup(words: Int32Array, doubles: Float64Array, slab: Uint8Array, scratch: Uint8Array). Kept alive until
+ * the next setup. Results that fit go into the slab and stay there; others into the scratch, to be copied.
+ */
 napi_value setup(napi_env env, napi_callback_info info) {
-  size_t argc = 3;
-  napi_value argv[3];
+  size_t argc = 4;
+  napi_value argv[4];
   JsonEncodeLocal& j = local(info, env, &argc, argv);
-  void *words = nullptr, *doubles = nullptr, *out = nullptr;
+  void *words = nullptr, *doubles = nullptr, *slab = nullptr, *scratch = nullptr;
   if (!array_of(env, argv[0], napi_int32_array, &words, &j.word_capacity) ||
       !array_of(env, argv[1], napi_float64_array, &doubles, &j.double_capacity) ||
-      !array_of(env, argv[2], napi_uint8_array, &out, &j.out_capacity)) {
-    j.word_capacity = j.double_capacity = j.out_capacity = 0;
-    napi_throw_type_error(env, nullptr, "setup(Int32Array, Float64Array, Uint8Array)");
+      !array_of(env, argv[2], napi_uint8_array, &slab, &j.slab_capacity) ||
+      !array_of(env, argv[3], napi_uint8_array, &scratch, &j.scratch_capacity)) {
+    j.word_capacity = j.double_capacity = j.slab_capacity = j.scratch_capacity = 0;
+    napi_throw_type_error(env, nullptr, "setup(Int32Array, Float64Array, Uint8Array, Uint8Array)");
     return nullptr;
   }
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < 4; i++) {
     if (j.arrays[i]) napi_delete_reference(env, j.arrays[i]);
     napi_create_reference(env, argv[i], 1, &j.arrays[i]);
   }
   j.words = static_cast<const int32_t*>(words);
   j.doubles = static_cast<const double*>(doubles);
-  j.out = static_cast<uint8_t*>(out);
+  j.slab = static_cast<uint8_t*>(slab);
+  j.scratch = static_cast<uint8_t*>(scratch);
   return nullptr;
 }
 
@@ -129,38 +136,57 @@ napi_value drop(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** encode(id, words, doubles, strings): bytes written; or, negative, how many `out` must have. 0: it cannot
- * be. */
+/** Where in the words what stands; lib/backend/native/json/schema-encoder.ts has the same list. */
+enum Header : size_t {
+  kId = 0,
+  kWordCount = 1,  // behind the header
+  kDoubleCount = 2,
+  kOffset = 3,  // where the slab is free
+  kResult = 4,  // bytes written; negative: so many must the scratch have room for; 0: it cannot be
+  kWhere = 5,   // 0: in the slab, 1: in the scratch
+  kHeaderWords = 8
+};
+
+/** encode(strings?): arguments and result stand in the header, since reading them from there costs nothing.
+ */
 napi_value encode(napi_env env, napi_callback_info info) {
-  size_t argc = 4;
-  napi_value argv[4];
+  size_t argc = 1;
+  napi_value argv[1];
   JsonEncodeLocal& j = local(info, env, &argc, argv);
-  uint32_t id = 0, words = 0, doubles = 0;
-  napi_get_value_uint32(env, argv[0], &id);
-  napi_get_value_uint32(env, argv[1], &words);
-  napi_get_value_uint32(env, argv[2], &doubles);
-  if (id >= j.held_count || !j.held[id].array || words > j.word_capacity || doubles > j.double_capacity)
-    return number(env, 0);
+  if (j.word_capacity < kHeaderWords) return nullptr;
+  int32_t* header = const_cast<int32_t*>(j.words);
+  header[kResult] = 0;
+  size_t id = static_cast<uint32_t>(header[kId]), words = static_cast<uint32_t>(header[kWordCount]);
+  size_t doubles = static_cast<uint32_t>(header[kDoubleCount]);
+  size_t offset = static_cast<uint32_t>(header[kOffset]);
+  if (id >= j.held_count || !j.held[id].array || words > j.word_capacity - kHeaderWords ||
+      doubles > j.double_capacity || offset > j.slab_capacity)
+    return nullptr;
   size_t units = 0;
-  // most strings fit into what there is: one call instead of two
-  if (!j.units.capacity() && !j.units.reserve(4096, 0)) return number(env, 0);
-  if (napi_get_value_string_utf16(env, argv[3], j.units.data(), j.units.capacity(), &units) != napi_ok)
-    return number(env, 0);
-  if (units + 1 >= j.units.capacity()) {
-    napi_get_value_string_utf16(env, argv[3], nullptr, 0, &units);
-    if (!j.units.reserve(units + 2, 0)) return number(env, 0);
-    napi_get_value_string_utf16(env, argv[3], j.units.data(), j.units.capacity(), &units);
+  if (argc) {
+    // most strings fit into what there is: one call instead of two
+    if (!j.units.capacity() && !j.units.reserve(4096, 0)) return nullptr;
+    if (napi_get_value_string_utf16(env, argv[0], j.units.data(), j.units.capacity(), &units) != napi_ok)
+      return nullptr;
+    if (units + 1 >= j.units.capacity()) {
+      napi_get_value_string_utf16(env, argv[0], nullptr, 0, &units);
+      if (!j.units.reserve(units + 2, 0)) return nullptr;
+      napi_get_value_string_utf16(env, argv[0], j.units.data(), j.units.capacity(), &units);
+    }
   }
   const json::Fragments& pieces = j.held[id].fragments;
-  json::EncodeInput input{j.words, words, j.doubles, doubles, j.units.data(), units};
+  json::EncodeInput input{j.words + kHeaderWords, words, j.doubles, doubles, j.units.data(), units};
   size_t bound = json::encode_bound(pieces, input);
-  double result = 0;
-  if (bound > j.out_capacity)
-    result = -static_cast<double>(bound);
+  if (bound > 0x7fff'ffff) bound = 0;
+  bool fits = bound <= j.slab_capacity - offset;
+  header[kWhere] = !fits;
+  if (!fits && bound > j.scratch_capacity)
+    header[kResult] = -static_cast<int32_t>(bound);
   else if (bound)
-    result = static_cast<double>(json::encode_tape(pieces, input, j.out));
+    header[kResult] =
+        static_cast<int32_t>(json::encode_tape(pieces, input, fits ? j.slab + offset : j.scratch));
   if (j.units.capacity() > kKeptUnits) j.units.release();
-  return number(env, result);
+  return nullptr;
 }
 
 void export_function(napi_env env, napi_value to, const char* name, napi_callback function,

@@ -143,6 +143,26 @@ uint8_t* write_units(const char16_t* from, size_t n, uint8_t* out, bool escaping
   return out;
 }
 
+/** A string whose units stand in words. */
+uint8_t* write_short(const int32_t* words, size_t n, uint8_t* out) noexcept {
+  char16_t units[64];
+  for (size_t i = 0; i < n; i++) {
+    uint32_t c = static_cast<uint32_t>(words[i]);
+    if (c < 0x80 && c >= 0x20 && c != '"' && c != '\\') {
+      *out++ = static_cast<uint8_t>(c);
+      continue;
+    }
+    // from here on the long way, in pieces that do not part a pair
+    while (i < n) {
+      size_t size = 0;
+      while (i < n && size < 62) units[size++] = static_cast<char16_t>(words[i++]);
+      if (i < n && (units[size - 1] & 0xfc00) == 0xd800) units[size++] = static_cast<char16_t>(words[i++]);
+      out = write_units(units, size, out, true);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 size_t write_double(double value, uint8_t* out) noexcept {
@@ -213,7 +233,8 @@ size_t encode_bound(const Fragments& fragments, const EncodeInput& input) noexce
         bound += 2;
         i++;
         break;
-      case kEncodeIntegers: {
+      case kEncodeIntegers:
+      case kEncodeShort: {
         if (++i >= input.word_count) return 0;
         size_t n = static_cast<uint32_t>(input.words[i]);
         if (n > input.word_count - i - 1) return 0;
@@ -273,6 +294,14 @@ size_t encode_tape(const Fragments& fragments, const EncodeInput& input, uint8_t
           out = write_integer(w[i], out);
         }
         *out++ = ']';
+        w += n;
+        break;
+      }
+      case kEncodeShort: {
+        size_t n = static_cast<uint32_t>(*w++);
+        *out++ = '"';
+        out = write_short(w, n, out);
+        *out++ = '"';
         w += n;
         break;
       }

@@ -9,6 +9,7 @@
 //   3 string    one word: its length; the next units, quoted and escaped
 //   4 text      one word: its length; the next units, which are JSON already
 //   5 integers  one word: how many; then as many words: an array
+//   6 short     one word: its length; then as many words, a unit each: a string
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,8 @@ enum EncodeOp : int32_t {
   kEncodeDouble = 2,
   kEncodeString = 3,
   kEncodeText = 4,
-  kEncodeIntegers = 5
+  kEncodeIntegers = 5,
+  kEncodeShort = 6
 };
 
 /** Constant pieces: `offsets` has one more than there are. */

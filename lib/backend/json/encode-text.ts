@@ -1,7 +1,7 @@
 // Encoding by a plan, second half, without native code: the text of a tape. The same as native/json/encode.cc.
 
 import type { EncodeTape } from './encode-walk';
-import { kDouble, kInteger, kIntegers, kString, kText } from './encode-walk';
+import { kDouble, kHeaderWords, kInteger, kIntegers, kShort, kString, kText } from './encode-walk';
 
 export function textOf(
   { words, doubles, wordCount, strings }: EncodeTape,
@@ -10,7 +10,7 @@ export function textOf(
   let text = '';
   let from = 0;
   let double = 0;
-  for (let p = 0; p < wordCount; ) {
+  for (let p = kHeaderWords; p < wordCount; ) {
     const word = words[p++] as number;
     text += fragments[word >>> 3];
     switch (word & 7) {
@@ -26,6 +26,12 @@ export function textOf(
         const piece = strings.substring(from, to);
         text += (word & 7) === kString ? JSON.stringify(piece) : piece;
         from = to;
+        break;
+      }
+      case kShort: {
+        const n = words[p++] as number;
+        text += JSON.stringify(String.fromCharCode(...words.subarray(p, p + n)));
+        p += n;
         break;
       }
       case kIntegers: {

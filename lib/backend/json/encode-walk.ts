@@ -18,6 +18,14 @@ export const kDouble = 2;
 export const kString = 3;
 export const kText = 4;
 export const kIntegers = 5;
+export const kShort = 6;
+
+/** Words before the first operation, for whoever takes the tape over. */
+export const kHeaderWords = 8;
+/** Up to so many units a string goes into the words. */
+const kShortUnits = 24;
+/** Words that one value (but for lists of integers) takes before it asks for room again. */
+const kRoom = kShortUnits + 8;
 
 /** Fragments every plan has, by number. */
 const kEmpty = 0;
@@ -38,6 +46,7 @@ const kMaxNesting = 200;
 export interface EncodeTape {
   words: Int32Array;
   doubles: Float64Array;
+  /** The header included. */
   wordCount: number;
   doubleCount: number;
   strings: string;
@@ -110,6 +119,15 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     return true;
   }
 
+  function string(value: string, fragment: number): boolean {
+    const n = value.length;
+    if (n > kShortUnits) return text(value, fragment, kString);
+    T[p++] = kShort | (fragment << 3);
+    T[p++] = n;
+    for (let i = 0; i < n; i++) T[p++] = value.charCodeAt(i);
+    return true;
+  }
+
   /** What stands for itself: null, true, false. */
   function word(fragment: number, which: number): boolean {
     T[p++] = fragment << 3;
@@ -125,10 +143,10 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
   }
 
   const any: Emit = (value, fragment) => {
-    reserve(8);
+    reserve(kRoom);
     switch (typeof value) {
       case 'string':
-        return text(value, fragment, kString);
+        return string(value, fragment);
       case 'number':
         return Number.isFinite(value) ? number(value, fragment) : word(fragment, kNull);
       case 'boolean':
@@ -157,7 +175,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
           if ((bits & JsonTypeBit.string) === 0) return false;
           if (!anyLength && !lengthFits(value, minLength, maxLength)) return false;
           if (allowed !== undefined && !allowed.has(value)) return false;
-          return text(value, fragment, kString);
+          return string(value, fragment);
         case 'number':
           if (!numbers || !(fraction ? Number.isFinite(value) : Number.isInteger(value))) return false;
           if (bounded) {
@@ -189,7 +207,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     const wanted = required.reduce<number>((sum, one) => sum + one, 0);
     const keys = names.map(fragmentOf);
     const other = typeof others === 'number' ? (emitters[others] as Emit) : any;
-    const room = names.length * 4 + 16;
+    const room = 2 * kRoom;
     return (value, fragment) => {
       let from = value as Record<string, unknown>;
       const prototype = getPrototypeOf(from);
@@ -220,13 +238,14 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
           if (others === 'refuse') return false;
           if (othersInOneLine && /[\n\r\u2028\u2029]/.test(name)) return false;
           reserve(room);
-          text(name, next === 0 ? kEmpty : kComma, kString);
+          string(name, next === 0 ? kEmpty : kComma);
           if (!other(item, kColon)) return false;
           reserve(room);
         }
         next = 1;
         i++;
       }
+      reserve(kRoom);
       T[p++] = kClose << 3;
       return found === wanted;
     };
@@ -249,7 +268,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
       const n = list.length;
       if (n < minItems || n > maxItems || (rest === undefined && n > first.length)) return false;
       if ((list as { toJSON?: unknown }).toJSON !== undefined) return false;
-      reserve(n * 4 + 16);
+      reserve(n * 2 + kRoom);
       if (whole && n > 1) {
         const at = p;
         T[p++] = kIntegers | (fragment << 3);
@@ -269,6 +288,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
         const emit = i < first.length ? (first[i] as Emit) : (rest as Emit);
         if (!emit(list[i], i === 0 ? kEmpty : kComma)) return false;
       }
+      reserve(kRoom);
       T[p++] = kCloseArray << 3;
       return true;
     };
@@ -281,7 +301,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     const { types: bits, check } = node;
     return (value, fragment) => {
       if (typeof value !== 'object' || value === null) {
-        reserve(8);
+        reserve(kRoom);
         return simple(value, fragment);
       }
       const isArray = Array.isArray(value);
@@ -319,7 +339,8 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     walk(value) {
       // members that everything inherits would be taken for everybody's own
       for (const _ in kObject) return false;
-      p = fp = nesting = 0;
+      p = kHeaderWords;
+      fp = nesting = 0;
       strings = '';
       T = tape.words;
       F = tape.doubles;
