@@ -142,6 +142,13 @@ export interface JsonBackend {
     end: number,
     maxLine: number,
   ): { values: unknown[]; lines: number } | undefined;
+  /** The same, lines as documents. */
+  openLines(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    maxLine: number,
+  ): { documents: JsonBackendDocument[]; lines: number } | undefined;
   /**
    * JSON.stringify(value) as UTF-8; undefined when that gives undefined. bigintAsInteger: bigints (after
    * toJSON) become integers instead of a TypeError.

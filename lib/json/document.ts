@@ -295,7 +295,8 @@ Object.defineProperty(JsonDocument.prototype, Symbol.dispose ?? Symbol.for('node
   configurable: true,
 });
 
-function documentOf(document: JsonBackendDocument, options: JsonParseOptions | undefined): JsonDocument {
+/** For open() and its likes, and for lines(). */
+export function documentOf(document: JsonBackendDocument, options?: JsonParseOptions): JsonDocument {
   return new JsonDocument(
     new Shared(document, options?.protoAction === 'remove', options?.constructorAction === 'remove'),
   );

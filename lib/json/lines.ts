@@ -13,7 +13,7 @@ import {
   signalOf,
   type TextDecoderLike,
 } from './chunks';
-import { type JsonDocument, open } from './document';
+import { documentOf, type JsonDocument, open } from './document';
 import { impl, type JsonInput } from './input';
 import { type ParseOptions, parseOptions } from './options';
 
@@ -67,9 +67,15 @@ function check(options: LinesOptions): Checked {
   const { integers, duplicateKeys, maxDepth, protoAction, constructorAction, utf8, strings } = options;
   const opening = { integers, duplicateKeys, maxDepth, protoAction, constructorAction, utf8, strings };
   const maxLine = bytesLimit(options.maxLineBytes, 'maxLineBytes', kDefaultMaxLine);
-  const plain = as === 'value' && decoder === undefined && parsing === undefined;
+  const many: Checked['many'] = (bytes, start, end) => {
+    if (decoder !== undefined || parsing !== undefined) return undefined;
+    if (as === 'value') return json.lines(bytes, start, end, maxLine);
+    const opened = json.openLines(bytes, start, end, maxLine);
+    if (opened === undefined) return undefined;
+    return { values: opened.documents.map((document) => documentOf(document)), lines: opened.lines };
+  };
   return {
-    many: (bytes, start, end) => (plain ? json.lines(bytes, start, end, maxLine) : undefined),
+    many,
     fail(error) {
       const ours =
         error instanceof JsonSyntaxError ||

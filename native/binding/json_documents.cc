@@ -13,6 +13,7 @@
 #include "json/encode_text.h"
 #include "json/minify.h"
 #include "json/outline.h"
+#include "json/outline_find.h"
 #include "json/parser.h"
 
 namespace tailrace::binding {
@@ -144,6 +145,34 @@ napi_value outline(napi_env env, napi_callback_info callback) {
   return int_value(env, status);
 }
 
+/**
+ * find(block, textBytes, slots, path, escapes): the node at a path, -1, or -2: JavaScript must look. A step of the path is
+ * {index or ~0, bytes of the key}, then the key, padded to whole words (lib/backend/native/json/document.ts).
+ */
+napi_value find(napi_env env, napi_callback_info callback) {
+  size_t argc = 5;
+  napi_value argv[5];
+  local(callback, env, &argc, argv);
+  bool escapes = true;
+  napi_get_value_bool(env, argv[4], &escapes);
+  Bytes block = bytes_of(env, argv[0]);
+  Bytes path = bytes_of(env, argv[3]);
+  double text_bytes = 0;
+  uint32_t slot_count = 0;
+  napi_get_value_double(env, argv[1], &text_bytes);
+  napi_get_value_uint32(env, argv[2], &slot_count);
+  const size_t text_size = static_cast<size_t>(text_bytes);
+  const size_t at = words_at(text_size);
+  if (!block.data || text_bytes < 0 || slot_count == 0 || block.size < at + size_t{4} * slot_count)
+    return int_value(env, -1);
+  // what JavaScript could have written is not believed: offsets and slots are held to the block
+  const size_t container_room = (block.size - at - size_t{4} * slot_count) / sizeof(json::Container);
+  json::OutlineView view{block.data, text_size, reinterpret_cast<const uint32_t*>(block.data + at), slot_count,
+                         reinterpret_cast<const json::Container*>(block.data + at + size_t{4} * slot_count),
+                         container_room, escapes};
+  return int_value(env, json::find_path(view, path.data, path.size));
+}
+
 /** check(bytes, start, end, policy, maxDepth): boolean */
 napi_value check(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
@@ -206,6 +235,65 @@ napi_value lines(napi_env env, napi_callback_info callback) {
   *to++ = ']';
   info[0] = static_cast<uint32_t>(to - block.data);
   info[1] = all;
+  return int_value(env, count);
+}
+
+/**
+ * outlineLines(bytes, start, end, maxLine, block, table): the outlines of the lines of a range that ends with a newline, behind a copy of
+ * it in the block. Offsets are those of the copy. The table gets five words for each line that is not blank: where its text ends,
+ * where its words begin (in words of the block), slots, containers, flags. Returns how many lines those are; -1: some line is at
+ * fault or too long; -2: no room. table[0]: all lines; the rest from table[1] on.
+ */
+napi_value outline_lines(napi_env env, napi_callback_info callback) {
+  size_t argc = 6;
+  napi_value argv[6];
+  DocumentLocal& d = local(callback, env, &argc, argv);
+  Bytes text = range_of(env, argv);
+  double max_line = 0;
+  napi_get_value_double(env, argv[3], &max_line);
+  Bytes block = bytes_of(env, argv[4]);
+  napi_typedarray_type type;
+  void* data = nullptr;
+  size_t room = 0;
+  if (!text.data || napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint32_array || room < 1 || block.size < words_at(text.size))
+    return int_value(env, -2);
+  uint32_t* table = static_cast<uint32_t*>(data);
+  constexpr size_t kRow = 5;
+  size_t at = words_at(text.size) / sizeof(uint32_t);
+  const size_t stop_at = block.size / sizeof(uint32_t);
+  uint32_t* words = reinterpret_cast<uint32_t*>(block.data);
+  uint32_t all = 0;
+  int32_t count = 0;
+  const uint8_t* end = text.data + text.size;
+  for (const uint8_t* p = text.data; p < end;) {
+    const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
+    if (!newline) return int_value(env, -1);
+    const uint8_t* stop = static_cast<const uint8_t*>(newline);
+    const size_t size = static_cast<size_t>(stop - p);
+    const uint32_t from = static_cast<uint32_t>(p - text.data);
+    all++;
+    size_t blank = 0;
+    while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
+    if (static_cast<double>(size) > max_line) return int_value(env, -1);
+    if (blank < size) {
+      json::Outliner& o = d.outliner;
+      if (o.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, false) != json::OutlineStatus::ok)
+        return int_value(env, -1);
+      if (stop_at - at < o.words() || room < 1 + kRow * (static_cast<size_t>(count) + 1)) return int_value(env, -2);
+      uint32_t* row = table + 1 + kRow * static_cast<size_t>(count++);
+      row[0] = from + static_cast<uint32_t>(size);
+      row[1] = static_cast<uint32_t>(at);
+      row[2] = o.slot_count();
+      row[3] = o.container_count();
+      row[4] = (o.escapes() ? kEscapes : 0u) | (o.ascii() ? kAscii : 0u) | (o.utf8() ? kUtf8 : 0u);
+      o.write_at(words + at, from);
+      at += o.words();
+    }
+    p = stop + 1;
+  }
+  memcpy(block.data, text.data, text.size);
+  table[0] = all;
   return int_value(env, count);
 }
 
@@ -334,8 +422,8 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
   const struct {
     const char* name;
     napi_callback function;
-  } functions[] = {{"outline", outline}, {"outlineAsync", outline_async}, {"check", check},
-                   {"lines", lines},     {"minifyText", minify},          {"encodeText", encode_text}};
+  } functions[] = {{"find", find}, {"outline", outline}, {"outlineAsync", outline_async}, {"check", check},
+                   {"lines", lines},     {"outlineLines", outline_lines}, {"minifyText", minify},          {"encodeText", encode_text}};
   for (const auto& entry : functions) {
     napi_value value;
     napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, d, &value);

@@ -80,6 +80,19 @@ void Outliner::write(uint32_t* to) const noexcept {
     memcpy(to + slot_count_, containers_.data(), container_count_ * sizeof(Container));
 }
 
+void Outliner::write_at(uint32_t* to, uint32_t offset) const noexcept {
+  const uint32_t* slots = slots_.data();
+  // what says that it is a container holds no offset
+  for (uint32_t i = 0; i < slot_count_; i++) to[i] = slots[i] + (slots[i] < kContainer ? offset : 0);
+  to += slot_count_;
+  for (uint32_t i = 0; i < container_count_; i++) {
+    const Container& c = containers_.data()[i];
+    *to++ = c.begin + offset;
+    *to++ = c.end;
+    *to++ = c.count;
+  }
+}
+
 void Outliner::shrink() noexcept {
   constexpr size_t kKept = 1u << 18;
   if (slots_.capacity() > kKept) slots_.release();

@@ -100,6 +100,8 @@ class Outliner {
   size_t words() const noexcept { return slot_count_ + size_t{3} * container_count_; }
   /** Slots, then containers. */
   void write(uint32_t* to) const noexcept;
+  /** The same for a text that stands at an offset of a larger one: offsets are those of the larger. */
+  void write_at(uint32_t* to, uint32_t offset) const noexcept;
   /** Gives back what a large text needed. */
   void shrink() noexcept;
 

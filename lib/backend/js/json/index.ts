@@ -21,6 +21,7 @@ const json: JsonBackend = {
   openAsync: (input, options) =>
     (require('../../json/open-async') as typeof import('../../json/open-async')).openAsync(input, options),
   openShared,
+  openLines: () => undefined,
   lines: () => undefined,
   encode,
   // JSON.parse and the facade's checks are the fastest there is without native code

@@ -69,6 +69,21 @@ export interface AddonJson {
     maxDepth: number,
     info: Uint32Array,
   ): Promise<number>;
+  /** The node at a path (see document.ts), -1, or -2 when a key with an escape may be the one. */
+  find(block: Uint8Array, textBytes: number, slots: number, path: Uint8Array, escapes: boolean): number;
+  /**
+   * Outlines of the lines of bytes[start, end), which ends with a newline, behind a copy of it. Returns the lines that are not blank;
+   * -1: one is at fault or too long; -2: no room. table: all lines, then for each {end of its text, first word, slots, containers,
+   * flags}.
+   */
+  outlineLines(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    maxLine: number,
+    block: Uint8Array,
+    table: Uint32Array,
+  ): number;
   check(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
   /**
    * Joins the lines of bytes[start, end), which ends with a newline, into the text of an array in the block (two bytes more than the

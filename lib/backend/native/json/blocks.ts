@@ -11,6 +11,8 @@ export interface Bytes extends Buffer {
 export interface Block {
   readonly bytes: Bytes;
   readonly words: Uint32Array;
+  /** Documents that live in it. */
+  users: number;
 }
 
 const kSmallestBits = 12;
@@ -23,16 +25,21 @@ const kept: Block[][] = Array.from({ length: kLargestBits + 1 }, () => []);
 function make(size: number): Block {
   // not from Buffer's pool: its memory is its own, and its words are aligned
   const bytes = Buffer.allocUnsafeSlow(size) as Bytes;
-  return { bytes, words: new Uint32Array(bytes.buffer, 0, size >>> 2) };
+  return { bytes, words: new Uint32Array(bytes.buffer, 0, size >>> 2), users: 1 };
 }
 
 export function takeBlock(size: number): Block {
   const bits = size <= 1 << kSmallestBits ? kSmallestBits : 32 - Math.clz32(size - 1);
   if (bits > kLargestBits || size > 1 << kLargestBits) return make(Math.ceil(size / 4096) * 4096);
-  return (kept[bits] as Block[]).pop() ?? make(1 << bits);
+  const block = (kept[bits] as Block[]).pop();
+  if (block === undefined) return make(1 << bits);
+  block.users = 1;
+  return block;
 }
 
+/** One user less; the last gives it back. */
 export function giveBlock(block: Block): void {
+  if (--block.users > 0) return;
   const size = block.bytes.length;
   const list = size <= 1 << kLargestBits ? kept[31 - Math.clz32(size)] : undefined;
   if (list !== undefined && size === 1 << (31 - Math.clz32(size)) && list.length < kMostKept)

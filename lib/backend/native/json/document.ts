@@ -6,10 +6,11 @@ import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocumen
 import { JsonType } from '../../contract';
 import { type Key, keyOf } from '../../json/key';
 import { kOutlined, publish, revoke, type SharedParts } from '../../json/shared-document';
-import { kAscii, kContainer, kEscapes, kUtf8 } from './addon';
+import { type AddonJson, kAscii, kContainer, kEscapes, kUtf8 } from './addon';
 import { type Block, type Bytes, giveBlock } from './blocks';
 
 const kNone = -1;
+const kUndecided = -2;
 const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
 
 const kQuote = 0x22;
@@ -25,11 +26,17 @@ export type MakeValue = (
 ) => unknown;
 
 export interface Outline {
+  /** Where the text ends in its memory. */
   textBytes: number;
+  /** The word where its slots begin: behind the text, unless it stands among other texts. */
+  at: number;
   slots: number;
   containers: number;
   flags: number;
 }
+
+/** From so many slots on the core looks paths up: a crossing is soon paid for where much is passed over. */
+const kManySlots = 2048;
 
 interface Step {
   key: Key;
@@ -37,12 +44,37 @@ interface Step {
   index: number;
 }
 
+interface Steps {
+  list: readonly Step[];
+  /** For the core: {index, bytes of the key} and the key, in whole words. */
+  packed: Uint8Array | undefined;
+  /** No key has what a source may write in two ways: half a surrogate pair, or a backslash. */
+  plain: boolean;
+}
+
 /** The tokens of a path, made ready for comparing once. */
-function stepsOf(path: JsonPath): readonly Step[] {
-  path.compiled ??= path.tokens.map(
-    (token): Step => ({ key: keyOf(token), index: kIndex.test(token) ? Number(token) : kNone }),
-  );
-  return path.compiled as readonly Step[];
+function stepsOf(path: JsonPath): Steps {
+  path.compiled ??= {
+    list: path.tokens.map(
+      (token): Step => ({ key: keyOf(token), index: kIndex.test(token) ? Number(token) : kNone }),
+    ),
+    packed: undefined,
+    plain: path.tokens.every((token) => token.isWellFormed() && !token.includes('\\')),
+  } satisfies Steps;
+  return path.compiled as Steps;
+}
+
+function pack(list: readonly Step[]): Uint8Array {
+  const sizes = list.map(({ key }) => 8 + ((key.bytes + 3) & ~3));
+  const bytes = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  list.forEach(({ key, index }, i) => {
+    bytes.writeUInt32LE(index < 0 || index > 0xffff_fffe ? 0xffff_ffff : index, at);
+    bytes.writeUInt32LE(key.bytes, at + 4);
+    bytes.write(key.text, at + 8, 'utf8');
+    at += sizes[i] as number;
+  });
+  return bytes;
 }
 
 const kNoBytes = Buffer.alloc(0) as Bytes;
@@ -59,6 +91,7 @@ export class OutlinedDocument implements JsonBackendDocument {
   /** Some string has a backslash, or bytes that are not UTF-8: keys are compared as values, not as bytes. */
   private readonly odd: boolean;
   private shared: SharedArrayBuffer | undefined;
+  private copy: JsonBackendDocument | undefined;
 
   constructor(
     /** undefined: the memory is shared, or stands in an array of its own. */
@@ -68,10 +101,12 @@ export class OutlinedDocument implements JsonBackendDocument {
     private readonly outline: Outline,
     private readonly options: JsonParseOptions | undefined,
     private readonly make: MakeValue,
+    private readonly native: AddonJson,
+    private readonly reopen: (text: Uint8Array, options: JsonParseOptions | undefined) => JsonBackendDocument,
   ) {
     this.bytes = bytes;
     this.words = words;
-    this.slots = (outline.textBytes + 3) >>> 2;
+    this.slots = outline.at;
     this.containers = this.slots + outline.slots;
     this.ascii = (outline.flags & kAscii) !== 0;
     this.odd = (outline.flags & (kEscapes | kUtf8)) !== kUtf8;
@@ -192,7 +227,8 @@ export class OutlinedDocument implements JsonBackendDocument {
     const { bytes } = this;
     if (!key.ascii) return bytes.utf8Slice(start, start + size) === key.text;
     const { text } = key;
-    for (let i = 0; i < size; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+    // names of one object often begin alike
+    for (let i = size - 1; i >= 0; i--) if (bytes[start + i] !== text.charCodeAt(i)) return false;
     return true;
   }
 
@@ -208,9 +244,19 @@ export class OutlinedDocument implements JsonBackendDocument {
 
   resolve(node: number, path: JsonPath): number {
     const steps = stepsOf(path);
+    const { list } = steps;
+    const { block, outline } = this;
+    if (node === 0 && outline.slots >= kManySlots && block !== undefined && (outline.flags & kUtf8) !== 0) {
+      steps.packed ??= pack(list);
+      const escapes = (outline.flags & kEscapes) !== 0;
+      const found = steps.plain
+        ? this.native.find(block.bytes, outline.textBytes, outline.slots, steps.packed, escapes)
+        : kUndecided;
+      if (found !== kUndecided) return found;
+    }
     let at = node;
-    for (let i = 0; i < steps.length; i++) {
-      const { key, index } = steps[i] as Step;
+    for (let i = 0; i < list.length; i++) {
+      const { key, index } = list[i] as Step;
       const c = this.first(at);
       if (c === kBrace) at = this.findKey(at, key);
       else if (c === kBracket && index >= 0) at = this.at(at, index);
@@ -253,7 +299,17 @@ export class OutlinedDocument implements JsonBackendDocument {
     return Buffer.from(this.bytes.subarray(this.begin(node), this.end(node)));
   }
 
+  /** Whether its text begins its memory and its words come next. */
+  private get alone(): boolean {
+    return this.outline.at === (this.outline.textBytes + 3) >>> 2;
+  }
+
   share(): JsonSharedDocument {
+    if (!this.alone) {
+      // one among the lines of a chunk: shared without its neighbours
+      this.copy ??= this.reopen(this.raw(this.root), this.options);
+      return this.copy.share();
+    }
     if (this.shared === undefined) {
       const { textBytes, slots, containers, flags } = this.outline;
       const parts = publish(
@@ -271,10 +327,25 @@ export class OutlinedDocument implements JsonBackendDocument {
   }
 
   /** A document that another thread shared. */
-  static adopt(parts: SharedParts, options: JsonParseOptions | undefined, make: MakeValue): OutlinedDocument {
+  static adopt(
+    parts: SharedParts,
+    options: JsonParseOptions | undefined,
+    make: MakeValue,
+    native: AddonJson,
+    reopen: (text: Uint8Array, options: JsonParseOptions | undefined) => JsonBackendDocument,
+  ): OutlinedDocument {
     const { textBytes, first: slots, second: containers, flags } = parts;
-    const outline = { textBytes, slots, containers, flags };
-    const document = new OutlinedDocument(undefined, parts.text as Bytes, parts.all, outline, options, make);
+    const outline = { textBytes, at: (textBytes + 3) >>> 2, slots, containers, flags };
+    const document = new OutlinedDocument(
+      undefined,
+      parts.text as Bytes,
+      parts.all,
+      outline,
+      options,
+      make,
+      native,
+      reopen,
+    );
     document.shared = parts.buffer;
     document.#adopted = true;
     return document;
@@ -282,6 +353,7 @@ export class OutlinedDocument implements JsonBackendDocument {
   #adopted = false;
 
   close(): void {
+    this.copy?.close();
     if (this.block !== undefined) giveBlock(this.block);
     if (this.shared !== undefined && !this.#adopted) revoke(this.shared);
     this.block = undefined;

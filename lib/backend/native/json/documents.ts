@@ -1,6 +1,6 @@
 // Opening documents: at once, on a thread of libuv's pool, or from memory that another thread shared.
 
-import type { JsonBackendDocument, JsonParseOptions, JsonSharedDocument } from '../../contract';
+import type { JsonBackend, JsonBackendDocument, JsonParseOptions, JsonSharedDocument } from '../../contract';
 import { kJsonNoDepthLimit } from '../../contract';
 import { adopt, kOutlined } from '../../json/shared-document';
 import { utf8Of } from '../../json/source';
@@ -14,6 +14,7 @@ export interface Documents {
   open(input: Input, options: JsonParseOptions | undefined): JsonBackendDocument;
   openAsync(input: Input, options: JsonParseOptions | undefined): Promise<JsonBackendDocument>;
   openShared(shared: JsonSharedDocument): JsonBackendDocument;
+  openLines: JsonBackend['openLines'];
 }
 
 /** Most texts have less than half a word of outline a byte. */
@@ -26,6 +27,9 @@ export function createDocuments(
   failure: (input: Input, options: JsonParseOptions | undefined) => Error,
 ): Documents {
   const info = new Uint32Array(kInfoWords);
+  /** Of openLines(): five words a line. */
+  const kRow = 5;
+  let table = new Uint32Array(1);
   /** Bytes of a block that holds the text and the outline `told` tells of. */
   const needed = (textBytes: number, told: Uint32Array): number =>
     ((textBytes + 3) & ~3) + 4 * ((told[0] as number) + 3 * (told[1] as number));
@@ -38,11 +42,12 @@ export function createDocuments(
   ): JsonBackendDocument {
     const outline = {
       textBytes,
+      at: (textBytes + 3) >>> 2,
       slots: told[0] as number,
       containers: told[1] as number,
       flags: told[2] as number,
     };
-    return new OutlinedDocument(block, block.bytes, block.words, outline, options, make);
+    return new OutlinedDocument(block, block.bytes, block.words, outline, options, make, native, open);
   }
 
   function open(input: Input, options: JsonParseOptions | undefined): JsonBackendDocument {
@@ -94,10 +99,42 @@ export function createDocuments(
 
   function openShared({ buffer, options }: JsonSharedDocument): JsonBackendDocument {
     const parts = adopt(buffer);
-    if (parts.format === kOutlined) return OutlinedDocument.adopt(parts, options, make);
+    if (parts.format === kOutlined) return OutlinedDocument.adopt(parts, options, make, native, open);
     // the words are those of the fallback
     return open(Uint8Array.from(parts.text.subarray(0, parts.textBytes)), options);
   }
 
-  return { open, openAsync, openShared };
+  const openLines: JsonBackend['openLines'] = (bytes, start, end, maxLine) => {
+    const size = end - start;
+    const block = takeBlock(size * 2 + 4096);
+    if (table.length < 1 + kRow * (size >>> 4)) table = new Uint32Array(1 + kRow * (size >>> 4));
+    const count = native.outlineLines(bytes, start, end, maxLine, block.bytes, table);
+    if (count <= 0) giveBlock(block);
+    if (count < 0) return undefined;
+    block.users = count;
+    const documents = new Array<JsonBackendDocument>(count);
+    for (let i = 0; i < count; i++) {
+      const row = 1 + kRow * i;
+      const outline = {
+        textBytes: table[row] as number,
+        at: table[row + 1] as number,
+        slots: table[row + 2] as number,
+        containers: table[row + 3] as number,
+        flags: table[row + 4] as number,
+      };
+      documents[i] = new OutlinedDocument(
+        block,
+        block.bytes,
+        block.words,
+        outline,
+        undefined,
+        make,
+        native,
+        open,
+      );
+    }
+    return { documents, lines: table[0] as number };
+  };
+
+  return { open, openAsync, openShared, openLines };
 }

@@ -181,6 +181,7 @@ function make(addon: NativeAddon): JsonBackend {
     open: (input, options) => documents().open(input, options),
     openAsync: (input, options) => documents().openAsync(input, options),
     openShared: (shared) => documents().openShared(shared),
+    openLines: (bytes, start, end, maxLine) => documents().openLines(bytes, start, end, maxLine),
     lines(bytes, start, end, maxLine) {
       joiner ??= (require('./lines') as typeof import('./lines')).createLines(native, parseRange);
       return joiner(bytes, start, end, maxLine);
