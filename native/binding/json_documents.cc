@@ -146,8 +146,9 @@ napi_value outline(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * find(block, textBytes, slots, path, escapes): the node at a path, -1, or -2: JavaScript must look. A step of the path is
- * {index or ~0, bytes of the key}, then the key, padded to whole words (lib/backend/native/json/document.ts).
+ * find(block, textBytes, slots, path, escapes): the node at a path, -1, or -2: JavaScript must look. A step
+ * of the path is {index or ~0, bytes of the key}, then the key, padded to whole words
+ * (lib/backend/native/json/document.ts).
  */
 napi_value find(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
@@ -167,9 +168,13 @@ napi_value find(napi_env env, napi_callback_info callback) {
     return int_value(env, -1);
   // what JavaScript could have written is not believed: offsets and slots are held to the block
   const size_t container_room = (block.size - at - size_t{4} * slot_count) / sizeof(json::Container);
-  json::OutlineView view{block.data, text_size, reinterpret_cast<const uint32_t*>(block.data + at), slot_count,
+  json::OutlineView view{block.data,
+                         text_size,
+                         reinterpret_cast<const uint32_t*>(block.data + at),
+                         slot_count,
                          reinterpret_cast<const json::Container*>(block.data + at + size_t{4} * slot_count),
-                         container_room, escapes};
+                         container_room,
+                         escapes};
   return int_value(env, json::find_path(view, path.data, path.size));
 }
 
@@ -239,10 +244,11 @@ napi_value lines(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * outlineLines(bytes, start, end, maxLine, block, table): the outlines of the lines of a range that ends with a newline, behind a copy of
- * it in the block. Offsets are those of the copy. The table gets five words for each line that is not blank: where its text ends,
- * where its words begin (in words of the block), slots, containers, flags. Returns how many lines those are; -1: some line is at
- * fault or too long; -2: no room. table[0]: all lines; the rest from table[1] on.
+ * outlineLines(bytes, start, end, maxLine, block, table): the outlines of the lines of a range that ends with
+ * a newline, behind a copy of it in the block. Offsets are those of the copy. The table gets five words for
+ * each line that is not blank: where its text ends, where its words begin (in words of the block), slots,
+ * containers, flags. Returns how many lines those are; -1: some line is at fault or too long; -2: no room.
+ * table[0]: all lines; the rest from table[1] on.
  */
 napi_value outline_lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
@@ -255,7 +261,8 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
   napi_typedarray_type type;
   void* data = nullptr;
   size_t room = 0;
-  if (!text.data || napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
+  if (!text.data ||
+      napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
       type != napi_uint32_array || room < 1 || block.size < words_at(text.size))
     return int_value(env, -2);
   uint32_t* table = static_cast<uint32_t*>(data);
@@ -278,9 +285,11 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
     if (static_cast<double>(size) > max_line) return int_value(env, -1);
     if (blank < size) {
       json::Outliner& o = d.outliner;
-      if (o.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, false) != json::OutlineStatus::ok)
+      if (o.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, false) !=
+          json::OutlineStatus::ok)
         return int_value(env, -1);
-      if (stop_at - at < o.words() || room < 1 + kRow * (static_cast<size_t>(count) + 1)) return int_value(env, -2);
+      if (stop_at - at < o.words() || room < 1 + kRow * (static_cast<size_t>(count) + 1))
+        return int_value(env, -2);
       uint32_t* row = table + 1 + kRow * static_cast<size_t>(count++);
       row[0] = from + static_cast<uint32_t>(size);
       row[1] = static_cast<uint32_t>(at);
@@ -422,8 +431,9 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
   const struct {
     const char* name;
     napi_callback function;
-  } functions[] = {{"find", find}, {"outline", outline}, {"outlineAsync", outline_async}, {"check", check},
-                   {"lines", lines},     {"outlineLines", outline_lines}, {"minifyText", minify},          {"encodeText", encode_text}};
+  } functions[] = {{"find", find},         {"outline", outline},       {"outlineAsync", outline_async},
+                   {"check", check},       {"lines", lines},           {"outlineLines", outline_lines},
+                   {"minifyText", minify}, {"encodeText", encode_text}};
   for (const auto& entry : functions) {
     napi_value value;
     napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, d, &value);

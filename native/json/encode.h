@@ -1,5 +1,6 @@
-// Encoding by a schema: lib/backend/native/json/schema-encoder.ts walks a value and writes down what its JSON text is made
-// of; here it becomes UTF-8, in one pass. The result is what JSON.stringify gives, byte for byte.
+// Encoding by a schema: lib/backend/native/json/schema-encoder.ts walks a value and writes down what its JSON
+// text is made of; here it becomes UTF-8, in one pass. The result is what JSON.stringify gives, byte for
+// byte.
 //
 // Words (Int32): an operation in the low three bits, a fragment (a constant piece of text: punctuation and
 // keys) above them, which is written first. Then
@@ -45,7 +46,8 @@ struct EncodeInput {
 
 /** Bytes the result can need at most. */
 size_t encode_bound(const Fragments& fragments, const EncodeInput& input) noexcept;
-/** Writes it to `out`, which has room for encode_bound(). Returns the bytes; 0: the input is not well-formed. */
+/** Writes it to `out`, which has room for encode_bound(). Returns the bytes; 0: the input is not well-formed.
+ */
 size_t encode_tape(const Fragments& fragments, const EncodeInput& input, uint8_t* out) noexcept;
 
 /** As Number::toString of ECMA-262 (6.1.6.1.20); `value` is finite. At most 25 bytes. */

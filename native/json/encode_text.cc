@@ -7,7 +7,8 @@
 
 namespace tailrace::json {
 
-size_t encode_text(const char16_t* text, size_t units, uint8_t* to, uint32_t quotes, uint32_t backslashes) noexcept {
+size_t encode_text(const char16_t* text, size_t units, uint8_t* to, uint32_t quotes,
+                   uint32_t backslashes) noexcept {
   uint8_t* out = to;
   size_t i = 0;
   uint32_t seen_quotes = 0, seen_backslashes = 0;
@@ -20,10 +21,10 @@ size_t encode_text(const char16_t* text, size_t units, uint8_t* to, uint32_t quo
       if (_mm_movemask_epi8(_mm_cmpeq_epi16(high, _mm_setzero_si128())) != 0xffff) break;
       const __m128i v = _mm_packus_epi16(a, b);
       if (_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)))) return kNeedsEscape;
-      seen_quotes +=
-          static_cast<uint32_t>(__builtin_popcount(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))))));
-      seen_backslashes +=
-          static_cast<uint32_t>(__builtin_popcount(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))))));
+      seen_quotes += static_cast<uint32_t>(__builtin_popcount(
+          static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))))));
+      seen_backslashes += static_cast<uint32_t>(__builtin_popcount(
+          static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))))));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out), v);
       out += 16;
       i += 16;

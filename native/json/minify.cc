@@ -1,5 +1,5 @@
-// See minify.h. What is inside a string is found as stage 1 finds it: quotes that no backslash escapes, and the parity of those
-// before a byte. The byte-wise way is text.cc's.
+// See minify.h. What is inside a string is found as stage 1 finds it: quotes that no backslash escapes, and
+// the parity of those before a byte. The byte-wise way is text.cc's.
 #include "json/minify.h"
 
 #include <cstring>
@@ -11,7 +11,8 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
-#define TAILRACE_MINIFY_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,pclmul")))
+#define TAILRACE_MINIFY_TARGET \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,pclmul")))
 #endif
 
 namespace tailrace::json {
@@ -40,10 +41,9 @@ TAILRACE_MINIFY_TARGET size_t minify_wide(const uint8_t* text, size_t size, uint
       if (!(backslash >> 63) || escapes >> 63) escaped = false;
       quote &= ~escapes;
     }
-    const uint64_t inside =
-        static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_clmulepi64_si128(
-            _mm_set_epi64x(0, static_cast<long long>(quote)), _mm_set1_epi8(-1), 0))) ^
-        in_string;
+    const uint64_t inside = static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_clmulepi64_si128(
+                                _mm_set_epi64x(0, static_cast<long long>(quote)), _mm_set1_epi8(-1), 0))) ^
+                            in_string;
     in_string = static_cast<uint64_t>(static_cast<int64_t>(inside) >> 63);
     // outside of strings, what is not above a space is space
     const uint64_t space = _mm512_cmple_epu8_mask(v, _mm512_set1_epi8(' ')) & ~inside;

@@ -76,8 +76,7 @@ OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, b
 
 void Outliner::write(uint32_t* to) const noexcept {
   if (slot_count_) memcpy(to, slots_.data(), slot_count_ * sizeof(uint32_t));
-  if (container_count_)
-    memcpy(to + slot_count_, containers_.data(), container_count_ * sizeof(Container));
+  if (container_count_) memcpy(to + slot_count_, containers_.data(), container_count_ * sizeof(Container));
 }
 
 void Outliner::write_at(uint32_t* to, uint32_t offset) const noexcept {

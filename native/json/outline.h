@@ -1,19 +1,20 @@
-// The outline of a text: checked whole, with just enough kept to walk it. For lazy documents and NDJSON, where a few
-// members are read of each text and the check is most of the work.
+// The outline of a text: checked whole, with just enough kept to walk it. For lazy documents and NDJSON,
+// where a few members are read of each text and the check is most of the work.
 //
 // An outline has one list of slots, in document order:
 //   string       two: offsets of its quotes
 //   scalar       one: offset of its first byte
-//   container    one that says kContainer | number of the container; then its children; then one with the offset of its
+//   container    one that says kContainer | number of the container; then its children; then one with the
+//   offset of its
 //                closing bracket
 //   object       children are key, value, key, value …
-// and one list of containers {offset of its bracket, slot of its end, elements or members}, in the order they open.
-// Commas and colons are checked and dropped.
+// and one list of containers {offset of its bracket, slot of its end, elements or members}, in the order they
+// open. Commas and colons are checked and dropped.
 //
-// Why not the index tape (node.h): that is written token by token, and each token costs a branch that the CPU cannot
-// predict. Here 64 tokens are checked at once, as bit masks (outline.inc): whether a token may follow the one before
-// it is a few shifts and ands, and so is which commas stand before a key. Only brackets are looked at one by one,
-// because only they change what a comma means.
+// Why not the index tape (node.h): that is written token by token, and each token costs a branch that the CPU
+// cannot predict. Here 64 tokens are checked at once, as bit masks (outline.inc): whether a token may follow
+// the one before it is a few shifts and ands, and so is which commas stand before a key. Only brackets are
+// looked at one by one, because only they change what a comma means.
 #pragma once
 
 #include <cstddef>
@@ -82,8 +83,8 @@ class Outliner {
   explicit Outliner(memory::Cache& cache) noexcept : slots_(cache), containers_(cache) {}
 
   /**
-   * Exactly the texts that JSON.parse takes, nested at most `max_depth` deep: a scalar is 0 deep. Bytes that are not
-   * UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so.
+   * Exactly the texts that JSON.parse takes, nested at most `max_depth` deep: a scalar is 0 deep. Bytes that
+   * are not UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so.
    */
   OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
 

@@ -86,7 +86,9 @@ int32_t find_path(const OutlineView& view, const uint8_t* path, size_t path_size
     i += 8 + ((size_t{step.size} + 3) & ~size_t{3});
     Inside in;
     if (!inside(view, at, &in)) return -1;
-    at = in.bracket == '{' ? member(view, in, step) : step.index == kNone ? kNone : element(view, in, step.index);
+    at = in.bracket == '{'     ? member(view, in, step)
+         : step.index == kNone ? kNone
+                               : element(view, in, step.index);
     if (at == kMaybe) return kUndecided;
     if (at == kNone || at >= view.slot_count) return -1;
   }

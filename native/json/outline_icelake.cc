@@ -10,8 +10,9 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt,pclmul"))), \
-                             apply_to = function)
+#pragma clang attribute push(                                                                   \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt,pclmul"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt,popcnt,pclmul")
@@ -49,7 +50,8 @@ inline uint64_t prefix_xor(uint64_t bits) noexcept {
 inline void keep(uint32_t* to, const uint32_t* tokens, uint64_t kept) noexcept {
   for (unsigned i = 0; i < 64 && kept >> i; i += 16) {
     const __mmask16 sixteen = static_cast<__mmask16>(kept >> i);
-    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(sixteen, _mm512_maskz_loadu_epi32(sixteen, tokens + i)));
+    _mm512_storeu_si512(to,
+                        _mm512_maskz_compress_epi32(sixteen, _mm512_maskz_loadu_epi32(sixteen, tokens + i)));
     to += __builtin_popcount(sixteen);
   }
 }
@@ -58,8 +60,7 @@ inline void keep(uint32_t* to, const uint32_t* tokens, uint64_t kept) noexcept {
 inline bool plain_number(const uint8_t* p, size_t left) noexcept {
   const __m128i v = _mm_maskz_loadu_epi8(
       static_cast<__mmask16>(_bzhi_u32(0xffff, left < 16 ? static_cast<unsigned>(left) : 16)), p);
-  const unsigned digits =
-      _mm_cmplt_epu8_mask(_mm_sub_epi8(v, _mm_set1_epi8('0')), _mm_set1_epi8(10));
+  const unsigned digits = _mm_cmplt_epu8_mask(_mm_sub_epi8(v, _mm_set1_epi8('0')), _mm_set1_epi8(10));
   const unsigned minus = *p == '-';
   const unsigned rest = ~digits >> minus;  // the first bit that is set: where the digits end
   const unsigned whole = static_cast<unsigned>(__builtin_ctz(rest));

@@ -1,11 +1,12 @@
-// Decoding by a schema: the schema, compiled to a table of nodes by lib/backend/native/json/schema-program.ts, is walked
-// along with the tokens of stage 1. What it declares goes to a tape of slots, everything else is checked to be
-// JSON and passed over; the JavaScript side builds plain objects out of the slots.
+// Decoding by a schema: the schema, compiled to a table of nodes by
+// lib/backend/native/json/schema-program.ts, is walked along with the tokens of stage 1. What it declares
+// goes to a tape of slots, everything else is checked to be JSON and passed over; the JavaScript side builds
+// plain objects out of the slots.
 //
 // The runner only ever says yes or no. A text that is not JSON, a value that does not fit, and anything rare
-// (an escaped key, a key twice, a number beyond doubles, very deep nesting) is a no: the facade then reads the
-// text again by JSON.parse and the schema's checks, which know the exact error. So nothing here can be wrong in
-// a way that a user sees but by saying yes too often, and the tests compare exactly that.
+// (an escaped key, a key twice, a number beyond doubles, very deep nesting) is a no: the facade then reads
+// the text again by JSON.parse and the schema's checks, which know the exact error. So nothing here can be
+// wrong in a way that a user sees but by saying yes too often, and the tests compare exactly that.
 //
 // Slots (two int32): tag in the low three bits of the first, length above it; payload in the second.
 //   0 absent
@@ -16,8 +17,10 @@
 //   5 other      "length": 0 null, 1 true, 2 false, 3 one of the schema's strings (payload: which),
 //                4 ""
 //   6 array      length; payload: word where its slots begin
-//   7 object     payload: word where it begins. By schema: a slot a declared name, then one (array, key and value
-//                slots in turn) for the others that are kept. Else length members, key and value slots in turn.
+//   7 object     payload: word where it begins. By schema: a slot a declared name, then one (array, key and
+//   value
+//                slots in turn) for the others that are kept. Else length members, key and value slots in
+//                turn.
 #pragma once
 
 #include <cstddef>
@@ -55,12 +58,12 @@ enum TypeBit : int32_t {
   kTypeObject = 64,
 };
 enum NodeFlag : int32_t {
-  kBounded = 1,     // bounds
-  kOpenLow = 2,     // the lower bound itself is out
-  kOpenHigh = 4,    // the upper bound itself is out
-  kLineKeys = 8,    // further names are a pattern's that line ends do not match
-  kObjectRule = 16, // names, required, additional hold; else any object
-  kArrayRule = 32,  // items, prefix, counts hold; else any array
+  kBounded = 1,      // bounds
+  kOpenLow = 2,      // the lower bound itself is out
+  kOpenHigh = 4,     // the upper bound itself is out
+  kLineKeys = 8,     // further names are a pattern's that line ends do not match
+  kObjectRule = 16,  // names, required, additional hold; else any object
+  kArrayRule = 32,   // items, prefix, counts hold; else any array
 };
 /** Instead of a node. */
 enum : int32_t { kSkipIt = -1, kRefuseIt = -2 };
@@ -85,8 +88,8 @@ struct ProgramNode {
 };
 
 /**
- * A table of names: `mask`; 64 bits, which lengths there are (modulo 64); `mask + 1` buckets (entry or -1); entries
- * {length, offset, next}. Most names that are not in it have another length than all that are.
+ * A table of names: `mask`; 64 bits, which lengths there are (modulo 64); `mask + 1` buckets (entry or -1);
+ * entries {length, offset, next}. Most names that are not in it have another length than all that are.
  */
 struct ProgramNames {
   const int32_t* words;

@@ -37,7 +37,11 @@ const kKeptBytes = 1 << 22;
 const Species = (Buffer as unknown as { [Symbol.species]?: unknown })[Symbol.species];
 const FastBuffer =
   typeof Species === 'function' && Species.prototype === Buffer.prototype
-    ? (Species as new (memory: ArrayBufferLike, offset: number, length: number) => Buffer)
+    ? (Species as new (
+        memory: ArrayBufferLike,
+        offset: number,
+        length: number,
+      ) => Buffer)
     : undefined;
 
 function view(slab: Buffer, offset: number, size: number): Buffer {
