@@ -130,6 +130,25 @@ TEST_CASE("tokens at the edges of blocks and pieces") {
   }
 }
 
+TEST_CASE("UTF-8: runs of characters of one length, and where they change") {
+  test::Everything everything;
+  const std::string characters[] = {"x", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"};
+  for (const std::string& first : characters) {
+    for (const std::string& then : characters) {
+      for (size_t run = 0; run <= 34; run++) {
+        // The first character takes the text to the UTF-16 path, whatever follows.
+        std::string text = "[\"\xe6\x97\xa5";
+        for (size_t i = 0; i < run; i++) text += first;
+        for (size_t i = 0; i < 12; i++) text += then;
+        for (size_t i = 0; i < run; i++) text += first;
+        text += "\"]";
+        CAPTURE(text);
+        REQUIRE(everything.compare(text.data(), text.size()) == "");
+      }
+    }
+  }
+}
+
 TEST_CASE("UTF-8: every two bytes, and every cut of longer sequences, inside a string") {
   test::Everything everything;
   for (int a = 0x80; a < 0x100; a++) {

@@ -39,6 +39,7 @@ const texts = [
     2,
   ),
   JSON.stringify(Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`k${i * 7}`, { v: i }]))),
+  JSON.stringify(['\u65e5'.repeat(2) + '\u00e9'.repeat(23) + '\u65e5'.repeat(12)]),
   JSON.stringify({ text: 'x'.repeat(100), wide: '\u00e9'.repeat(70), cjk: '\u65e5'.repeat(70) }),
 ];
 texts.forEach((text, i) => {
