@@ -13,6 +13,7 @@
 #include <new>
 
 #include "base/cpu.h"
+#include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/parser.h"
 #include "json/scan.h"
@@ -68,18 +69,6 @@ enum Status : int32_t {
   kGeneric = -7,  // valid; another time it may do better
 };
 
-JsonLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
-  void* data = nullptr;
-  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
-  return *static_cast<JsonLocal*>(data);
-}
-
-napi_value status_value(napi_env env, int32_t status) noexcept {
-  napi_value result = nullptr;
-  napi_create_int32(env, status, &result);
-  return result;
-}
-
 struct Span {
   const char* data = nullptr;
   size_t size = 0;
@@ -105,7 +94,7 @@ Span span_of(napi_env env, const napi_value* argv) noexcept {
 napi_value setup(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2];
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   napi_typedarray_type type;
   size_t words = 0, doubles = 0;
   void *word_data = nullptr, *double_data = nullptr;
@@ -155,14 +144,13 @@ bool has_news(const json::Shapes& shapes) noexcept {
 napi_value parse(napi_env env, napi_callback_info info) {
   size_t argc = 4;
   napi_value argv[4];
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   Span span = span_of(env, argv);
   int32_t strings = 0;
   napi_get_value_int32(env, argv[3], &strings);
   json::ValueTape& t = j.tape;
-  if (span.size > json::kMaxValueTapeBytes) return status_value(env, kUnsuited);
-  if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity)
-    return status_value(env, kNeedWords);
+  if (span.size > json::kMaxValueTapeBytes) return int_value(env, kUnsuited);
+  if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity) return int_value(env, kNeedWords);
   t.latin_chunk = strings == 2 ? json::kMaxValueTapeBytes : 4096;
   t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
   t.alone = strings == 1 ? 13 : 0xffff'ffffu;  // V8 copies substrings below 13 characters
@@ -172,20 +160,20 @@ napi_value parse(napi_env env, napi_callback_info info) {
     case json::TapeStatus::ok:
       break;
     case json::TapeStatus::bad:
-      return status_value(env, kBad);
+      return int_value(env, kBad);
     case json::TapeStatus::bad_utf8:
-      return status_value(env, kBadUtf8);
+      return int_value(env, kBadUtf8);
     case json::TapeStatus::unsuited:
-      return status_value(env, kUnsuited);
+      return int_value(env, kUnsuited);
     case json::TapeStatus::generic:
       j.header[kNews] = t.shapes.node_count() != known;  // whether it brought keys that were not known
-      return status_value(env, kGeneric);
+      return int_value(env, kGeneric);
     case json::TapeStatus::need_doubles:
-      return status_value(env, kNeedDoubles);
+      return int_value(env, kNeedDoubles);
     case json::TapeStatus::no_memory:
-      return status_value(env, kNoMemory);
+      return int_value(env, kNoMemory);
   }
-  if (t.word_count + t.mixed_count * 2 > j.word_capacity) return status_value(env, kUnsuited);
+  if (t.word_count + t.mixed_count * 2 > j.word_capacity) return int_value(env, kUnsuited);
   if (t.mixed_count) memcpy(t.words + t.word_count, t.mixed.data(), t.mixed_count * sizeof(json::Mixed));
   const json::Shapes& shapes = t.shapes;
   bool news = has_news(shapes);
@@ -208,10 +196,10 @@ napi_value parse(napi_env env, napi_callback_info info) {
   uint32_t at = 0;
   if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_count, t.latin_ends,
                   t.latin_end_count))
-    return status_value(env, kNoMemory);
+    return int_value(env, kNoMemory);
   if (utf16_chunks && !put_chunks(env, result, at, napi_create_string_utf16, t.utf16.data(), t.utf16_count,
                                   t.utf16_ends, t.utf16_end_count))
-    return status_value(env, kNoMemory);
+    return int_value(env, kNoMemory);
   return result;
 }
 
@@ -239,7 +227,7 @@ napi_value key_string(napi_env env, JsonLocal& j, const uint8_t* text, size_t si
  */
 napi_value news(napi_env env, napi_callback_info info) {
   size_t argc = 0;
-  JsonLocal& j = local(info, env, &argc, nullptr);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, nullptr);
   json::Shapes& s = j.tape.shapes;
   constexpr size_t kCounts = 5;
   size_t nodes = s.node_count() - s.told_nodes, shapes = s.shape_count() - s.told_shapes;
@@ -299,7 +287,7 @@ bool run_parser(napi_env env, JsonLocal& j, const napi_value* argv) noexcept {
 napi_value valid(napi_env env, napi_callback_info info) {
   size_t argc = 5;
   napi_value argv[5], result = nullptr;
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   napi_get_boolean(env, run_parser(env, j, argv), &result);
   j.parser.shrink();
   return result;
@@ -310,7 +298,7 @@ napi_value valid(napi_env env, napi_callback_info info) {
 napi_value index(napi_env env, napi_callback_info info) {
   size_t argc = 5;
   napi_value argv[5], buffer, result = nullptr;
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   if (run_parser(env, j, argv)) {
     const json::Tape& tape = j.parser.tape();
     void* data = nullptr;
@@ -331,7 +319,7 @@ napi_value index(napi_env env, napi_callback_info info) {
 napi_value text(napi_env env, napi_callback_info info) {
   size_t argc = 3;
   napi_value argv[3], result = nullptr;
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   Span span = span_of(env, argv);
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(span.data);
   size_t ascii = json::ascii_prefix(bytes, span.size);
@@ -353,20 +341,13 @@ napi_value text(napi_env env, napi_callback_info info) {
 napi_value minify(napi_env env, napi_callback_info info) {
   size_t argc = 3;
   napi_value argv[3], result = nullptr;
-  JsonLocal& j = local(info, env, &argc, argv);
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   Span span = span_of(env, argv);
   if (!j.text.reserve(span.size + 1, 0)) return nullptr;
   size_t size = json::minify(reinterpret_cast<const uint8_t*>(span.data), span.size, j.text.data());
   napi_create_buffer_copy(env, size, j.text.data(), nullptr, &result);
   if (j.text.capacity() > 1u << 20) j.text.release();
   return result;
-}
-
-void export_function(napi_env env, napi_value to, const char* name, napi_callback function,
-                     JsonLocal* data) noexcept {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value);
-  napi_set_named_property(env, to, name, value);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "binding/env_local.h"
+#include "binding/raw.h"
 #include "json/encode_text.h"
 #include "json/minify.h"
 #include "json/outline.h"
@@ -115,24 +116,12 @@ Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, 
   return kWritten;
 }
 
-DocumentLocal& local(napi_callback_info callback, napi_env env, size_t* argc, napi_value* argv) noexcept {
-  void* data = nullptr;
-  napi_get_cb_info(env, callback, argc, argv, nullptr, &data);
-  return *static_cast<DocumentLocal*>(data);
-}
-
-napi_value int_value(napi_env env, int32_t n) noexcept {
-  napi_value result = nullptr;
-  napi_create_int32(env, n, &result);
-  return result;
-}
-
 /** outline(bytes, start, end, policy, maxDepth, block, info): Status. Copies text and outline into the block.
  */
 napi_value outline(napi_env env, napi_callback_info callback) {
   size_t argc = 7;
   napi_value argv[7];
-  DocumentLocal& d = local(callback, env, &argc, argv);
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   uint8_t nothing = 0;
   if (!text.data) text.data = &nothing;
@@ -153,7 +142,7 @@ napi_value outline(napi_env env, napi_callback_info callback) {
 napi_value find(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
   napi_value argv[5];
-  local(callback, env, &argc, argv);
+  arguments_of<DocumentLocal>(env, callback, &argc, argv);
   bool escapes = true;
   napi_get_value_bool(env, argv[4], &escapes);
   Bytes block = bytes_of(env, argv[0]);
@@ -182,7 +171,7 @@ napi_value find(napi_env env, napi_callback_info callback) {
 napi_value check(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
   napi_value argv[5], result = nullptr;
-  DocumentLocal& d = local(callback, env, &argc, argv);
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   uint8_t nothing = 0;
   if (!text.data) text.data = &nothing;
@@ -204,7 +193,7 @@ napi_value check(napi_env env, napi_callback_info callback) {
 napi_value lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
   napi_value argv[6];
-  DocumentLocal& d = local(callback, env, &argc, argv);
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   double max_line = 0;
   napi_get_value_double(env, argv[3], &max_line);
@@ -253,7 +242,7 @@ napi_value lines(napi_env env, napi_callback_info callback) {
 napi_value outline_lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
   napi_value argv[6];
-  DocumentLocal& d = local(callback, env, &argc, argv);
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   double max_line = 0;
   napi_get_value_double(env, argv[3], &max_line);
@@ -310,7 +299,7 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
 napi_value minify(napi_env env, napi_callback_info callback) {
   size_t argc = 3;
   napi_value argv[3], result = nullptr;
-  local(callback, env, &argc, argv);
+  arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   void* data = nullptr;
   if (napi_create_buffer(env, text.size + json::kMinifySlack, &data, &result) != napi_ok) return nullptr;
@@ -342,7 +331,7 @@ napi_value minify(napi_env env, napi_callback_info callback) {
 napi_value encode_text(napi_env env, napi_callback_info callback) {
   size_t argc = 4;
   napi_value argv[4];
-  DocumentLocal& d = local(callback, env, &argc, argv);
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   (void)d;
   uint32_t quotes = 0, backslashes = 0;
   napi_get_value_uint32(env, argv[1], &quotes);
@@ -398,7 +387,7 @@ void job_done(napi_env env, napi_status outcome, void* data) {
 napi_value outline_async(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
   napi_value argv[5], promise = nullptr, name;
-  local(callback, env, &argc, argv);
+  arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Job* job = new (std::nothrow) Job;
   if (!job) return nullptr;
   double text_bytes = 0;
@@ -435,9 +424,7 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
                    {"check", check},       {"lines", lines},           {"outlineLines", outline_lines},
                    {"minifyText", minify}, {"encodeText", encode_text}};
   for (const auto& entry : functions) {
-    napi_value value;
-    napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, d, &value);
-    napi_set_named_property(env, json, entry.name, value);
+    export_function(env, json, entry.name, entry.function, d);
   }
 }
 

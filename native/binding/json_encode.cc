@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "binding/raw.h"
 #include "json/buffer.h"
 #include "json/encode.h"
 
@@ -47,12 +48,6 @@ namespace {
 
 constexpr size_t kKeptUnits = 1u << 20;
 
-JsonEncodeLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
-  void* data = nullptr;
-  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
-  return *static_cast<JsonEncodeLocal*>(data);
-}
-
 napi_value number(napi_env env, double value) noexcept {
   napi_value result = nullptr;
   napi_create_double(env, value, &result);
@@ -73,7 +68,7 @@ bool array_of(napi_env env, napi_value value, napi_typedarray_type wanted, void*
 napi_value setup(napi_env env, napi_callback_info info) {
   size_t argc = 4;
   napi_value argv[4];
-  JsonEncodeLocal& j = local(info, env, &argc, argv);
+  JsonEncodeLocal& j = arguments_of<JsonEncodeLocal>(env, info, &argc, argv);
   void *words = nullptr, *doubles = nullptr, *slab = nullptr, *scratch = nullptr;
   if (!array_of(env, argv[0], napi_int32_array, &words, &j.word_capacity) ||
       !array_of(env, argv[1], napi_float64_array, &doubles, &j.double_capacity) ||
@@ -98,7 +93,7 @@ napi_value setup(napi_env env, napi_callback_info info) {
 napi_value fragments(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
-  JsonEncodeLocal& j = local(info, env, &argc, argv);
+  JsonEncodeLocal& j = arguments_of<JsonEncodeLocal>(env, info, &argc, argv);
   void* data = nullptr;
   size_t words = 0;
   if (!array_of(env, argv[0], napi_int32_array, &data, &words) || words < 2) {
@@ -127,7 +122,7 @@ napi_value fragments(napi_env env, napi_callback_info info) {
 napi_value drop(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
-  JsonEncodeLocal& j = local(info, env, &argc, argv);
+  JsonEncodeLocal& j = arguments_of<JsonEncodeLocal>(env, info, &argc, argv);
   uint32_t id = 0;
   napi_get_value_uint32(env, argv[0], &id);
   if (id >= j.held_count || !j.held[id].array) return nullptr;
@@ -152,7 +147,7 @@ enum Header : size_t {
 napi_value encode(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
-  JsonEncodeLocal& j = local(info, env, &argc, argv);
+  JsonEncodeLocal& j = arguments_of<JsonEncodeLocal>(env, info, &argc, argv);
   if (j.word_capacity < kHeaderWords) return nullptr;
   int32_t* header = const_cast<int32_t*>(j.words);
   header[kResult] = 0;
@@ -187,13 +182,6 @@ napi_value encode(napi_env env, napi_callback_info info) {
         static_cast<int32_t>(json::encode_tape(pieces, input, fits ? j.slab + offset : j.scratch));
   if (j.units.capacity() > kKeptUnits) j.units.release();
   return nullptr;
-}
-
-void export_function(napi_env env, napi_value to, const char* name, napi_callback function,
-                     JsonEncodeLocal* data) noexcept {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value);
-  napi_set_named_property(env, to, name, value);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/program.h"
 
@@ -45,24 +46,12 @@ enum Status : int32_t { kNo = -1, kNeedWords = -2, kNeedDoubles = -3 };
 
 constexpr size_t kKeptBytes = 1u << 20;
 
-JsonSchemaLocal& local(napi_callback_info info, napi_env env, size_t* argc, napi_value* argv) noexcept {
-  void* data = nullptr;
-  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
-  return *static_cast<JsonSchemaLocal*>(data);
-}
-
-napi_value number(napi_env env, int32_t value) noexcept {
-  napi_value result = nullptr;
-  napi_create_int32(env, value, &result);
-  return result;
-}
-
 /** setup(words: Int32Array, doubles: Float64Array): where the next slots go. Kept alive until the next setup.
  */
 napi_value setup(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2];
-  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
   napi_typedarray_type type;
   size_t words = 0, doubles = 0;
   void *word_data = nullptr, *double_data = nullptr;
@@ -88,7 +77,7 @@ napi_value setup(napi_env env, napi_callback_info info) {
 napi_value program(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
-  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
   napi_typedarray_type type;
   size_t words = 0;
   void* data = nullptr;
@@ -110,14 +99,14 @@ napi_value program(napi_env env, napi_callback_info info) {
   held.program.words = static_cast<const int32_t*>(data);
   held.program.size = words;
   napi_create_reference(env, argv[0], 1, &held.array);
-  return number(env, static_cast<int32_t>(id));
+  return int_value(env, static_cast<int32_t>(id));
 }
 
 /** drop(id): nobody will run this program again. */
 napi_value drop(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
-  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
   uint32_t id = 0;
   napi_get_value_uint32(env, argv[0], &id);
   if (id >= j.program_count || !j.programs[id].array) return nullptr;
@@ -147,7 +136,7 @@ bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Un
 napi_value decode(napi_env env, napi_callback_info info) {
   size_t argc = 4;
   napi_value argv[4];
-  JsonSchemaLocal& j = local(info, env, &argc, argv);
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
   uint32_t id = 0;
   napi_get_value_uint32(env, argv[0], &id);
   napi_typedarray_type type;
@@ -156,12 +145,12 @@ napi_value decode(napi_env env, napi_callback_info info) {
   int64_t start = 0, end = 0;
   if (napi_get_typedarray_info(env, argv[1], &type, &length, &data, nullptr, nullptr) != napi_ok || !data ||
       type != napi_uint8_array)
-    return number(env, kNo);
+    return int_value(env, kNo);
   napi_get_value_int64(env, argv[2], &start);
   napi_get_value_int64(env, argv[3], &end);
   if (start < 0 || end < start || static_cast<uint64_t>(end) > length || id >= j.program_count ||
       !j.programs[id].array || end - start > static_cast<int64_t>(json::kMaxValueTapeBytes))
-    return number(env, kNo);
+    return int_value(env, kNo);
   json::DecodeTape& t = j.tape;
   j.stage1.begin(static_cast<const char*>(data) + start, static_cast<size_t>(end - start));
   switch (json::kernel().run_program(j.stage1, j.programs[id].program, t)) {
@@ -169,36 +158,29 @@ napi_value decode(napi_env env, napi_callback_info info) {
       break;
     case json::DecodeStatus::no:
     case json::DecodeStatus::no_memory:
-      return number(env, kNo);
+      return int_value(env, kNo);
     case json::DecodeStatus::need_words:
-      return number(env, kNeedWords);
+      return int_value(env, kNeedWords);
     case json::DecodeStatus::need_doubles:
-      return number(env, kNeedDoubles);
+      return int_value(env, kNeedDoubles);
   }
   const char* latin = reinterpret_cast<const char*>(t.latin.data());
   napi_value result = nullptr;
   if (t.utf16_chunks == 0 && t.latin_chunks < 2) {
-    if (t.latin_chunks == 0) return number(env, 0);
+    if (t.latin_chunks == 0) return int_value(env, 0);
     napi_create_string_latin1(env, latin, t.latin_ends[0], &result);
   } else {
     napi_create_array_with_length(env, 1 + t.latin_chunks + t.utf16_chunks, &result);
     uint32_t at = 1;
-    napi_set_element(env, result, 0, number(env, static_cast<int32_t>(t.latin_chunks)));
+    napi_set_element(env, result, 0, int_value(env, static_cast<int32_t>(t.latin_chunks)));
     if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_ends, t.latin_chunks) ||
         !put_chunks(env, result, at, napi_create_string_utf16, t.utf16.data(), t.utf16_ends, t.utf16_chunks))
-      return number(env, kNo);
+      return int_value(env, kNo);
   }
   if (t.latin.capacity() > kKeptBytes) t.latin.release();
   if (t.utf16.capacity() > kKeptBytes) t.utf16.release();
   if (t.scratch.capacity() > kKeptBytes / sizeof(json::Slot)) t.scratch.release();
   return result;
-}
-
-void export_function(napi_env env, napi_value to, const char* name, napi_callback function,
-                     JsonSchemaLocal* data) noexcept {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value);
-  napi_set_named_property(env, to, name, value);
 }
 
 }  // namespace

@@ -4,9 +4,8 @@
 // An outline has one list of slots, in document order:
 //   string       two: offsets of its quotes
 //   scalar       one: offset of its first byte
-//   container    one that says kContainer | number of the container; then its children; then one with the
-//   offset of its
-//                closing bracket
+//   container    one that says kContainer | number of the container; then its children; then one that has
+//                the offset of its closing bracket
 //   object       children are key, value, key, value …
 // and one list of containers {offset of its bracket, slot of its end, elements or members}, in the order they
 // open. Commas and colons are checked and dropped.
