@@ -66,7 +66,7 @@ export class Guard {
   #held: { view: WeakRef<Buffer>; bytes: number; allocation: Allocation }[] = [];
 
   constructor() {
-    reportAtExit(this);
+    watch(this);
   }
 
   /** Where a buffer was allocated, if it ever was. */
@@ -91,6 +91,7 @@ export class Guard {
     const site = callSite();
     this.#sites.set(view, site);
     this.#live.set(view, { site, scope: currentScope.getStore() });
+    count(site, view.length);
     let blocks = this.#last.get(arena);
     if (blocks === undefined) this.#last.set(arena, (blocks = new Map()));
     blocks.set(number, { bytes: view.length, site });
@@ -108,7 +109,10 @@ export class Guard {
       );
     }
     view.fill(kPoison);
+    const allocation = this.#live.get(view);
+    if (allocation === undefined) return;
     this.#live.delete(view);
+    uncount(allocation.site, view.length);
   }
 
   /** Runs a scope's function so that what is made in it, now and later, is known as the scope's. */
@@ -137,42 +141,51 @@ export class Guard {
     return found;
   }
 
-  /** What is in use, by the line that made it, most bytes first; undefined when nothing is. */
-  report(): string | undefined {
-    if (this.#live.size === 0) return undefined;
-    const bySite = new Map<string, { count: number; bytes: number }>();
-    let bytes = 0;
-    for (const [view, { site }] of this.#live) {
-      const sum = bySite.get(site) ?? { count: 0, bytes: 0 };
-      bySite.set(site, { count: sum.count + 1, bytes: sum.bytes + view.length });
-      bytes += view.length;
-    }
-    const lines = [...bySite]
-      .sort(([, a], [, b]) => b.bytes - a.bytes)
-      .map(([site, sum]) => `  ${sum.count} of ${sum.bytes} bytes, allocated ${site}`);
-    const more = lines.length - kMaxReportedSites;
-    if (more > 0) lines.splice(kMaxReportedSites, more, `  and ${more} more places`);
-    return `tailrace: ${this.#live.size} buffers of a guarded slab (${bytes} bytes) were never freed\n${lines.join('\n')}\n`;
-  }
-
   #canary(arena: Arena, number: number, view: Buffer): Uint8Array {
     return new Uint8Array(arena.buffer, arena.offsetOf(number) + view.length, kCanaryBytes);
   }
 }
 
 const guards = new Set<WeakRef<Guard>>();
-let listening = false;
 
-/** One listener for all: prints what each guard has left when the thread ends. */
-function reportAtExit(guard: Guard): void {
-  if (!listening) {
-    listening = true;
-    process.on('exit', () => {
-      for (const each of guards) process.stderr.write(each.deref()?.report() ?? '');
-    });
-  }
+function watch(guard: Guard): void {
   for (const each of guards) if (each.deref() === undefined) guards.delete(each);
   guards.add(new WeakRef(guard));
+}
+
+/**
+ * What the guarded slabs of this thread have in use, by the line that made it. It holds no buffer and outlives the slabs:
+ * one that was dropped with buffers in use has leaked them all the same, whether or not it was collected since.
+ */
+const inUse = new Map<string, { count: number; bytes: number }>();
+let listening = false;
+
+function count(site: string, bytes: number): void {
+  const sum = inUse.get(site) ?? { count: 0, bytes: 0 };
+  inUse.set(site, { count: sum.count + 1, bytes: sum.bytes + bytes });
+  if (listening) return;
+  listening = true;
+  process.on('exit', () => process.stderr.write(leakReport()));
+}
+
+function uncount(site: string, bytes: number): void {
+  const sum = inUse.get(site);
+  if (sum === undefined) return;
+  if (sum.count === 1) inUse.delete(site);
+  else inUse.set(site, { count: sum.count - 1, bytes: sum.bytes - bytes });
+}
+
+/** Most bytes first; empty when nothing is in use. */
+function leakReport(): string {
+  const sites = [...inUse].sort(([, a], [, b]) => b.bytes - a.bytes);
+  if (sites.length === 0) return '';
+  const total = sites.reduce((sum, [, site]) => sum + site.count, 0);
+  const buffers = total === 1 ? '1 buffer' : `${total} buffers`;
+  const bytes = sites.reduce((sum, [, site]) => sum + site.bytes, 0);
+  const lines = sites.map(([site, sum]) => `  ${sum.count} of ${sum.bytes} bytes, allocated ${site}`);
+  const more = lines.length - kMaxReportedSites;
+  if (more > 0) lines.splice(kMaxReportedSites, more, `  and ${more} more places`);
+  return `tailrace: ${buffers} of guarded slabs (${bytes} bytes) were never freed\n${lines.join('\n')}\n`;
 }
 
 /** Slab.explain() of all guarded slabs of this thread. */

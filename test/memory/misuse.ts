@@ -216,10 +216,21 @@ export function misuse(name: string) {
       memory.free(memory.alloc(77));`;
     const { status, stderr } = run(code);
     assert.equal(status, 0);
-    assert.match(stderr, /tailrace: 4 buffers of a guarded slab \(3010 bytes\) were never freed/);
+    assert.match(stderr, /tailrace: 4 buffers of guarded slabs \(3010 bytes\) were never freed/);
     assert.match(stderr, /3 of 3000 bytes, allocated at leaky \(.*:3:/);
     assert.match(stderr, /1 of 10 bytes, allocated at/);
     assert.ok(!stderr.includes('77'));
+  });
+
+  test('guard: a slab that was dropped and collected with buffers in use is in the report', () => {
+    const code = `
+      const { slab } = require(${JSON.stringify(part)});
+      (() => slab({ guard: true }).alloc(123))();
+      setTimeout(() => {
+        gc();
+        setTimeout(gc, 10);
+      }, 10);`;
+    assert.match(run(code, {}, ['--expose-gc']).stderr, /1 buffer of guarded slabs \(123 bytes\)/);
   });
 
   test('guard: TAILRACE_DEBUG=guard=1 guards every slab that was not told otherwise', () => {

@@ -3,12 +3,14 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nativeBackend } from '../../lib/backend/select';
 import { onNative } from '../support/backends';
-import { get, post, RawClient, requestOnce, until, within } from '../support/http-client';
+import { get, post, RawClient, requestOnce, within } from '../support/http-client';
 
 onNative();
 
@@ -37,14 +39,44 @@ async function withServer(
   }
 }
 
-async function queued(child: ChildProcess): Promise<number> {
-  child.send('stats');
-  const [stats] = (await within(once(child, 'message'), 'statistics')) as [{ queued: number }];
-  return stats.queued;
+interface Counts {
+  queued: number;
+  inFlight: number;
 }
 
-async function untilQueued(child: ChildProcess, count: number): Promise<void> {
-  while ((await queued(child)) !== count) await new Promise((resolve) => setTimeout(resolve, 5));
+async function counts(child: ChildProcess): Promise<Counts> {
+  child.send('stats');
+  const [stats] = (await within(once(child, 'message'), 'statistics')) as [Counts];
+  return stats;
+}
+
+/** So many calls wait for an isolate, and so many run in one. */
+async function untilCalls(
+  child: ChildProcess,
+  expected: { waiting: number; running: number },
+): Promise<void> {
+  const { waiting, running } = expected;
+  for (let i = 0; i < 1000; i++) {
+    const { queued, inFlight } = await counts(child);
+    if (queued === waiting && inFlight - queued === running) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.equal(await counts(child), { queued: waiting, inFlight: waiting + running });
+}
+
+/** A call of `hold` runs until its gate is opened. */
+class Gate {
+  static #count = 0;
+  readonly path = join(tmpdir(), `tailrace-gate-${process.pid}-${Gate.#count++}`);
+  readonly call = call('hold', [this.path]);
+
+  open(): void {
+    writeFileSync(this.path, '');
+  }
+
+  remove(): void {
+    rmSync(this.path, { force: true });
+  }
 }
 
 /** One connection for each. */
@@ -60,15 +92,15 @@ test('calls are answered while the serving isolate is blocked', async () => {
   await withServer(2, async (port, child) => {
     const [client] = await ask1(port, call('echo', ['before']));
     assert.equal((await ask(client!)).result, ['before']);
+    const gate = new Gate();
     const blocked = once(child, 'message');
-    child.send(1500);
+    child.send(gate.path);
     await within(blocked, 'the block');
     // It cannot answer the request for its statistics before it is back.
     let back = false;
-    const stats = once(child, 'message').then(() => {
+    const stats = counts(child).then(() => {
       back = true;
     });
-    child.send('stats');
     for (let i = 0; i < 50; i++) {
       client!.write(call('add', [i, 1]));
       assert.is((await ask(client!)).result, i + 1);
@@ -76,46 +108,45 @@ test('calls are answered while the serving isolate is blocked', async () => {
     client!.write(call('later', [7]));
     assert.equal((await ask(client!)).result, [7]);
     assert.not(back, 'the isolate was not blocked');
+    gate.open();
     await within(stats, 'statistics');
     client!.destroy();
+    gate.remove();
   });
 });
 
 test('a slow call holds up its own isolate only', async () => {
-  await withServer(2, async (port) => {
-    const order: string[] = [];
-    const [slow] = await ask1(port, call('spin', [700]));
-    const slowDone = ask(slow!).then(() => order.push('slow'));
+  await withServer(2, async (port, child) => {
+    const gate = new Gate();
+    const [slow] = await ask1(port, gate.call);
+    await untilCalls(child, { waiting: 0, running: 1 });
     const quick = await ask1(port, ...Array.from({ length: 40 }, (_, i) => call('echo', [i])));
-    await Promise.all(
-      quick.map(async (client, i) => {
-        assert.equal((await ask(client)).result, [i]);
-        order.push('quick');
-      }),
-    );
-    await slowDone;
-    assert.is(order.indexOf('slow'), 40);
+    for (const [i, client] of quick.entries()) assert.equal((await ask(client)).result, [i]);
+    gate.open();
+    assert.is((await ask(slow!)).error, undefined);
     for (const client of [slow!, ...quick]) client.destroy();
+    gate.remove();
   });
 });
 
 test('an answer does not wait for the next call, also when it comes in a microtask', async () => {
   await withServer(1, async (port, child) => {
-    const [first] = await ask1(port, call('spin', [300]));
-    await untilQueued(child, 0);
-    const clients = await ask1(
-      port,
-      call('echo', [1]),
-      call('soon', [2]),
-      call('spin', [800]),
-      call('echo', [3]),
-    );
-    await ask(first!);
-    assert.equal((await ask(clients[0]!)).result, [1]);
-    assert.equal((await ask(clients[1]!)).result, [2]);
-    await untilQueued(child, 1); // the last one still waits behind the slow one
-    assert.equal((await ask(clients[3]!)).result, [3]);
-    for (const client of [first!, ...clients]) client.destroy();
+    const gates = [new Gate(), new Gate()] as const;
+    const calls = [gates[0].call, call('echo', [1]), call('soon', [2]), gates[1].call, call('echo', [3])];
+    const clients: RawClient[] = [];
+    for (const [i, text] of calls.entries()) {
+      clients.push(...(await ask1(port, text)));
+      await untilCalls(child, { waiting: i, running: 1 });
+    }
+    gates[0].open();
+    await ask(clients[0]!);
+    assert.equal((await ask(clients[1]!)).result, [1]);
+    assert.equal((await ask(clients[2]!)).result, [2]);
+    await untilCalls(child, { waiting: 1, running: 1 }); // the last one still waits behind the slow one
+    gates[1].open();
+    assert.equal((await ask(clients[4]!)).result, [3]);
+    for (const client of clients) client.destroy();
+    for (const gate of gates) gate.remove();
   });
 });
 
@@ -132,47 +163,57 @@ for (const backend of ['native', 'js']) {
 
 test('of the calls that wait, higher priorities start first', async () => {
   await withServer(1, async (port, child) => {
-    const [slow] = await ask1(port, call('spin', [300]));
-    await untilQueued(child, 0);
-    const methods = ['low', 'normal', 'high', 'low', 'high', 'normal'];
-    const clients = await ask1(port, ...methods.map((method) => call(method)));
+    const gate = new Gate();
+    const [slow] = await ask1(port, gate.call);
+    await untilCalls(child, { waiting: 0, running: 1 });
+    const clients: RawClient[] = [];
+    for (const method of ['low', 'normal', 'high', 'low', 'high', 'normal']) {
+      clients.push(...(await ask1(port, call(method))));
+      await untilCalls(child, { waiting: clients.length, running: 1 });
+    }
+    gate.open();
     const places = await Promise.all(clients.map(async (client) => (await ask(client)).result));
     assert.equal(places, [4, 2, 0, 5, 1, 3]);
     for (const client of [slow!, ...clients]) client.destroy();
+    gate.remove();
   });
 });
 
 test('an isolate that dies fails the call it runs; those that wait are answered by the next one', async () => {
   await withServer(1, async (port, child) => {
-    const [slow] = await ask1(port, call('spin', [200]));
-    await untilQueued(child, 0);
+    const gate = new Gate();
+    const [slow] = await ask1(port, gate.call);
+    await untilCalls(child, { waiting: 0, running: 1 });
     const [dead] = await ask1(port, call('die'));
-    await untilQueued(child, 1);
+    await untilCalls(child, { waiting: 1, running: 1 });
     const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+    await untilCalls(child, { waiting: 3, running: 1 });
+    gate.open();
     assert.is((await ask(dead!)).error!.code, -32603);
     assert.equal((await ask(waiting[0]!)).result, [1]);
     assert.equal((await ask(waiting[1]!)).result, [2]);
     for (const client of [slow!, dead!, ...waiting]) client.destroy();
+    gate.remove();
   });
 });
 
 test('the queue is bounded: 503, and not ready', async () => {
-  await withServer(
-    1,
-    async (port, child) => {
-      const [slow] = await ask1(port, call('spin', [500]));
-      await untilQueued(child, 0);
-      const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
-      await untilQueued(child, 2);
-      const [shed] = await ask1(port, call('echo', [3]));
-      assert.is((await shed!.response())!.status, 503);
-      assert.is((await requestOnce(port, get('/readyz')))!.status, 503);
-      for (const [i, client] of waiting.entries()) assert.equal((await ask(client)).result, [i + 1]);
-      assert.is((await requestOnce(port, get('/readyz')))!.status, 200);
-      for (const client of [slow!, shed!, ...waiting]) client.destroy();
-    },
-    { QUEUE: '2' },
-  );
+  const run = async (port: number, child: ChildProcess) => {
+    const gate = new Gate();
+    const [slow] = await ask1(port, gate.call);
+    await untilCalls(child, { waiting: 0, running: 1 });
+    const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+    await untilCalls(child, { waiting: 2, running: 1 });
+    const [shed] = await ask1(port, call('echo', [3]));
+    assert.is((await shed!.response())!.status, 503);
+    assert.is((await requestOnce(port, get('/readyz')))!.status, 503);
+    gate.open();
+    for (const [i, client] of waiting.entries()) assert.equal((await ask(client)).result, [i + 1]);
+    assert.is((await requestOnce(port, get('/readyz')))!.status, 200);
+    for (const client of [slow!, shed!, ...waiting]) client.destroy();
+    gate.remove();
+  };
+  await withServer(1, run, { QUEUE: '2' });
 });
 
 test('a handle that is stale or foreign is a named error', async () => {
@@ -207,15 +248,10 @@ test('a handle that is stale or foreign is a named error', async () => {
 test('a client that leaves aborts its call in another isolate', async () => {
   await withServer(2, async (port, child) => {
     const [client] = await ask1(port, call('wait'));
-    await untilQueued(child, 0);
+    await untilCalls(child, { waiting: 0, running: 1 });
     client!.destroy();
     // The call ends with the abort: nothing is in flight any more.
-    await until(() => client!.ended, 'the client is gone');
-    let inFlight = 1;
-    while (inFlight > 0) {
-      child.send('stats');
-      [{ inFlight }] = (await within(once(child, 'message'), 'statistics')) as [{ inFlight: number }];
-    }
+    await untilCalls(child, { waiting: 0, running: 0 });
   });
 });
 
