@@ -402,6 +402,8 @@ export interface RpcSpec {
   methods: readonly RpcMethodSpec[];
   /** Its isolates run the methods; `invoke` is then never called here. */
   group?: BackendGroup;
+  /** Calls that wait for an isolate in a queue that is not the server's, but counts as it: for shedding, readiness, statistics. */
+  waiting?(): number;
   /** Logs what must be logged and decides what the client may see. */
   failure(error: unknown): RpcFailure;
 }

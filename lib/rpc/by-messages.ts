@@ -1,81 +1,83 @@
 // Calls to worker isolates as messages: the way of the fallback, which has no queue that several isolates can take
-// from. An isolate is sent a call only while it has few that it has not begun (kWindow: enough to hide the trip between
-// threads, few enough that hardly anything waits behind a slow one), and none while the first of them has not begun for
-// kStuckMs: then its handler is a slow one. A handler that has returned a promise counts as begun.
+// from. An isolate is sent a call while it has few that it has not begun, and none while the first of them has not begun
+// for kStuckMs: then its handler is a slow one, and what it has not begun is taken back (claims.ts) for whoever is free. A
+// handler that has returned a promise counts as begun.
 
 import type { Worker } from 'node:worker_threads';
 import type { BackendCall, RpcFailure, RpcMethodSpec } from '../backend/contract';
 import { RawJson, rpcFailures } from '../backend/shared';
 import { ClosedError } from '../errors';
+import { Claims, kWindow } from './claims';
 import { RpcError } from './error';
+import { Fifo } from './fifo';
 import type { FromIsolate, MethodFacts, ToIsolate } from './isolate-messages';
 import type { Transport } from './isolates';
 
-const kWindow = 4;
 const kStuckMs = 2;
+const kMaxSeq = 0x7fff_ffff;
 
 interface Job {
   seq: number;
   method: number;
+  priority: number;
   params: string | undefined;
   call: BackendCall;
+  /** Where it was sent; undefined while it waits. */
+  member: Member | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
-  begun: boolean;
   done: boolean;
-}
-
-/** First in, first out, without the cost of shift() on long arrays. */
-class Fifo<T> {
-  private items: T[] = [];
-  private head = 0;
-
-  get size(): number {
-    return this.items.length - this.head;
-  }
-
-  push(item: T): void {
-    this.items.push(item);
-  }
-
-  take(): T | undefined {
-    const item = this.items[this.head];
-    if (item === undefined) return undefined;
-    this.items[this.head++] = undefined as T;
-    if (this.head > 1024 && this.head * 2 > this.items.length) {
-      this.items = this.items.slice(this.head);
-      this.head = 0;
-    }
-    return item;
-  }
 }
 
 /** What an isolate has been sent and has not answered. */
 class Member {
   readonly worker: Worker;
   readonly jobs = new Map<number, Job>();
-  /** Sent and not known to have begun. */
-  unbegun = 0;
-  /** When it last had nothing unbegun, or said that something had begun. */
+  readonly claims: Claims<Job>;
+  /** When it was last idle, or last said something. */
   private moved = 0;
   private outbox: ToIsolate[] = [];
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, claims: Int32Array) {
     this.worker = worker;
+    this.claims = new Claims(claims);
   }
 
   get open(): boolean {
-    if (this.worker.threadId < 0 || this.unbegun >= kWindow) return false;
-    return this.unbegun === 0 || performance.now() - this.moved < kStuckMs;
+    const { sent } = this.claims;
+    return this.worker.threadId >= 0 && sent < kWindow && (sent === 0 || !this.late);
   }
 
-  sent(): void {
-    if (this.unbegun++ === 0) this.moved = performance.now();
+  /** It runs something slow, or is not there yet, and more was sent. */
+  get stuck(): boolean {
+    return this.claims.sent > 0 && this.late && this.claims.unbegun > 0;
   }
 
-  begun(): void {
-    this.unbegun--;
+  private get late(): boolean {
+    return performance.now() - this.moved >= kStuckMs;
+  }
+
+  /** The slot where it is to claim the job. */
+  sent(job: Job): number {
+    if (this.claims.sent === 0) this.moved = performance.now();
+    this.jobs.set(job.seq, job);
+    job.member = this;
+    return this.claims.send(job.seq, job);
+  }
+
+  said(seq: number): void {
     this.moved = performance.now();
+    this.claims.reported(seq);
+  }
+
+  /** What it has not begun, for another isolate. */
+  takeBack(): Job[] {
+    const jobs = this.claims.takeBack();
+    for (const job of jobs) {
+      this.jobs.delete(job.seq);
+      job.member = undefined;
+    }
+    return jobs;
   }
 
   post(message: ToIsolate): void {
@@ -95,6 +97,7 @@ export class MessageTransport implements Transport {
   private readonly lanes = [new Fifo<Job>(), new Fifo<Job>(), new Fifo<Job>()] as const;
   private readonly queue: number;
   private nextSeq = 1;
+  private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
   /** @param queue calls that may wait */
@@ -113,19 +116,23 @@ export class MessageTransport implements Transport {
     }));
   }
 
-  joined(worker: Worker): void {
-    this.members.set(worker, new Member(worker));
+  joined(worker: Worker, claims: Int32Array): void {
+    this.members.set(worker, new Member(worker, claims));
     this.dispatch();
   }
 
   left(worker: Worker, error: Error): void {
     const member = this.members.get(worker);
+    if (member === undefined) return;
     this.members.delete(worker);
-    for (const job of member?.jobs.values() ?? []) if (!job.done) settle(job, () => job.reject(error));
+    this.wait(member.takeBack());
+    for (const job of member.jobs.values()) if (!job.done) settle(job, () => job.reject(error));
+    this.dispatch();
   }
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.timer);
     for (const lane of this.lanes) {
       for (let job = lane.take(); job !== undefined; job = lane.take())
         job.reject(new ClosedError('The server was closed'));
@@ -137,8 +144,7 @@ export class MessageTransport implements Transport {
     if (member === undefined || message.kind === 'log') return;
     const job = member.jobs.get(message.seq);
     if (job === undefined) return;
-    if (!job.begun) member.begun();
-    job.begun = true;
+    member.said(message.seq);
     if (message.kind !== 'pending') {
       member.jobs.delete(message.seq);
       if (message.kind === 'result') settle(job, () => job.resolve(new RawJson(message.text)));
@@ -147,7 +153,8 @@ export class MessageTransport implements Transport {
     this.dispatch();
   }
 
-  private get waiting(): number {
+  /** Calls that no isolate has been sent. */
+  get waiting(): number {
     return this.lanes[0].size + this.lanes[1].size + this.lanes[2].size;
   }
 
@@ -162,70 +169,78 @@ export class MessageTransport implements Transport {
       throw new RpcError(rpcFailures.overloaded.code, rpcFailures.overloaded.message);
     }
     return new Promise((resolve, reject) => {
+      const seq = this.nextSeq;
+      this.nextSeq = seq === kMaxSeq ? 1 : seq + 1;
       const text = params?.toString('utf8');
-      const seq = this.nextSeq++;
-      this.lanes[priority as 0 | 1 | 2].push({
-        seq,
-        method,
-        params: text,
-        call,
-        resolve,
-        reject,
-        begun: false,
-        done: false,
-      });
+      const sent = { member: undefined, done: false };
+      const job: Job = { seq, method, priority, params: text, call, resolve, reject, ...sent };
+      const signal = call.signal();
+      signal.addEventListener('abort', () => abort(job, signal.reason), { once: true });
+      this.lanes[priority as 0 | 1 | 2].push(job);
       this.dispatch();
     });
+  }
+
+  /** They are the next of their priority again. */
+  private wait(jobs: readonly Job[]): void {
+    for (const [priority, lane] of this.lanes.entries()) {
+      lane.putBack(jobs.filter((job) => job.priority === priority));
+    }
   }
 
   private dispatch(): void {
     while (this.waiting > 0) {
       let best: Member | undefined;
       for (const member of this.members.values()) {
-        if (!member.open) continue;
-        if (
-          best === undefined ||
-          member.unbegun < best.unbegun ||
-          (member.unbegun === best.unbegun && member.jobs.size < best.jobs.size)
-        ) {
-          best = member;
-        }
+        if (member.open && (best === undefined || isFreer(member, best))) best = member;
       }
       if (best === undefined) return;
       const job = this.lanes[2].take() ?? this.lanes[1].take() ?? this.lanes[0].take();
-      if (job !== undefined) send(best, job);
+      if (job !== undefined) this.send(best, job);
     }
+  }
+
+  private send(member: Member, job: Job): void {
+    const { call, seq } = job;
+    const signal = call.signal();
+    if (signal.aborted) {
+      settle(job, () => job.reject(signal.reason));
+      return;
+    }
+    member.post({
+      kind: 'call',
+      seq,
+      slot: member.sent(job),
+      method: job.method,
+      params: job.params,
+      id: call.id,
+      headers: call.rawHeaders(),
+      remoteAddress: call.remoteAddress(),
+      deadline: call.deadline,
+    });
+    this.watch();
+  }
+
+  /** Looks, while something has not begun, whether it should be taken back. */
+  private watch(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      const stuck = [...this.members.values()].filter((member) => member.stuck);
+      this.wait(stuck.flatMap((member) => member.takeBack()));
+      this.dispatch();
+      if ([...this.members.values()].some((member) => member.claims.sent > 0)) this.watch();
+    }, kStuckMs).unref();
   }
 }
 
-function send(member: Member, job: Job): void {
-  const { call, seq } = job;
-  const signal = call.signal();
-  if (signal.aborted) {
-    settle(job, () => job.reject(signal.reason));
-    return;
-  }
-  const onAbort = (): void => {
-    if (job.done) return;
-    member.post({
-      kind: 'abort',
-      seq,
-      message: (signal.reason as Error | undefined)?.message ?? 'Aborted',
-    });
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  member.jobs.set(seq, job);
-  member.sent();
-  member.post({
-    kind: 'call',
-    seq,
-    method: job.method,
-    params: job.params,
-    id: call.id,
-    headers: call.rawHeaders(),
-    remoteAddress: call.remoteAddress(),
-    deadline: call.deadline,
-  });
+function isFreer(a: Member, b: Member): boolean {
+  return a.claims.sent !== b.claims.sent ? a.claims.sent < b.claims.sent : a.jobs.size < b.jobs.size;
+}
+
+function abort(job: Job, reason: unknown): void {
+  if (job.done) return;
+  const message = (reason as Error | undefined)?.message ?? 'Aborted';
+  job.member?.post({ kind: 'abort', seq: job.seq, message });
 }
 
 function settle(job: Job, how: () => void): void {

@@ -11,6 +11,8 @@ export interface IsolateStart {
   queue: number;
   /** Calls are taken from there; undefined: they come as messages. */
   group: GroupHandle | undefined;
+  /** Shared with the serving isolate: which calls have begun (claims.ts). */
+  claims: Int32Array;
 }
 
 /** What the serving isolate has to know of a method. */
@@ -32,6 +34,8 @@ export type ToIsolate =
   | {
       kind: 'call';
       seq: number;
+      /** Where to claim it. */
+      slot: number;
       /** Index into the list of `ready`. */
       method: number;
       params: string | undefined;

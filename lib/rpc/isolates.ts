@@ -9,6 +9,7 @@ import type { BackendGroup, RpcMethodSpec, ServerBackend } from '../backend/cont
 import { InvalidArgument, TailraceError } from '../errors';
 import type { Logger } from '../server/log';
 import { MessageTransport } from './by-messages';
+import { newClaims } from './claims';
 import type {
   FromIsolate,
   IsolateFailure,
@@ -33,10 +34,12 @@ export interface PoolOptions {
 export interface Transport {
   /** Where the server puts calls, when it needs no JavaScript for that. */
   readonly group?: BackendGroup;
+  /** Calls that wait in a queue of its own. */
+  readonly waiting: number;
   /** The methods as the serving isolate knows them. */
   methods(facts: readonly MethodFacts[]): RpcMethodSpec[];
   /** An isolate has loaded the module and takes calls. */
-  joined(worker: Worker): void;
+  joined(worker: Worker, claims: Int32Array): void;
   said(worker: Worker, message: FromIsolate): void;
   /** It has ended, or never began; calls that it has not answered fail with `error`. */
   left(worker: Worker, error: Error): void;
@@ -46,6 +49,7 @@ export interface Transport {
 /** The isolates join the server's own queue: calls and answers never pass through the JavaScript of this isolate. */
 class GroupTransport implements Transport {
   readonly group: BackendGroup;
+  readonly waiting = 0;
 
   constructor(group: BackendGroup) {
     this.group = group;
@@ -103,6 +107,10 @@ export class IsolatePool {
     this.transport = transport;
   }
 
+  get waiting(): number {
+    return this.transport.waiting;
+  }
+
   get group(): BackendGroup | undefined {
     return this.transport.group;
   }
@@ -116,7 +124,8 @@ export class IsolatePool {
 
   private open(): Promise<MethodFacts[]> {
     const { url, exposeErrors, queue, log } = this.options;
-    const start: IsolateStart = { url, exposeErrors, queue, group: this.transport.group?.handle };
+    const claims = newClaims();
+    const start: IsolateStart = { url, exposeErrors, queue, group: this.transport.group?.handle, claims };
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: start, name: 'tailrace-rpc' });
     this.workers.add(worker);
     return new Promise((resolve, reject) => {
@@ -130,7 +139,7 @@ export class IsolatePool {
         // It keeps nothing alive by itself: the listening server does. After on(), which refs the port again.
         worker.unref();
         this.restartMs = kRestartFirstMs;
-        this.transport.joined(worker);
+        this.transport.joined(worker, claims);
         resolve(said.ready);
       });
       worker.on('error', (error) => log.error('tailrace rpc: an isolate failed:', error));

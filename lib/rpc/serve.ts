@@ -2,7 +2,7 @@
 // run here, or from a module, which runs in worker isolates (isolates.ts) or, without `isolates`, here as well.
 
 import { pathToFileURL } from 'node:url';
-import type { Backend, BackendGroup, RpcMethodSpec, RpcSpec } from '../backend/contract';
+import type { Backend, RpcMethodSpec, RpcSpec } from '../backend/contract';
 import { InvalidArgument } from '../errors';
 import { checkLog } from '../server/log';
 import { checkLimits, checkServeOptions, type ServeOptions, serveOptionNames } from '../server/options';
@@ -72,11 +72,12 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
   const url = given.module === undefined ? undefined : moduleUrl(given.module);
   const compile = { log, exposeErrors, onCall, queue: limits.queue };
   const failure = makeFailure(log, exposeErrors);
-  const specOf = (methods: RpcMethodSpec[], group?: BackendGroup): RpcSpec => ({
+  const specOf = (methods: RpcMethodSpec[], pool?: IsolatePool): RpcSpec => ({
     path: path(given.path, 'path', '/rpc'),
     methods,
     failure,
-    ...(group === undefined ? {} : { group }),
+    ...(pool === undefined ? {} : { waiting: () => pool.waiting }),
+    ...(pool?.group === undefined ? {} : { group: pool.group }),
   });
 
   if (url === undefined) {
@@ -90,7 +91,7 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
   }
   const pool = await IsolatePool.create({ url, isolates, exposeErrors, queue: limits.queue, log }, on.server);
   try {
-    const checked = checkServeOptions(given, kNames, specOf(pool.methods, pool.group));
+    const checked = checkServeOptions(given, kNames, specOf(pool.methods, pool));
     return await start(on.server, checked, () => pool.close());
   } catch (error) {
     await pool.close();

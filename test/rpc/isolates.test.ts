@@ -1,5 +1,5 @@
-// Isolates that share the server's queue on the native core: what no other isolate could do for them is theirs alone,
-// and the serving isolate is not needed for any of it. What is asserted is the order of events, never a time.
+// Isolates that share the server's queue: a slow call holds up nobody, on either backend; on the native core the serving
+// isolate is not needed for any of it. What is asserted is the order of events, never a time.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,13 +21,16 @@ async function ask(client: RawClient): Promise<{ result?: unknown; error?: { cod
   return JSON.parse((await client.response())!.body) as { result?: unknown; error?: { code: number } };
 }
 
+type Run = (port: number, child: ChildProcess) => Promise<void>;
+
 async function withServer(
+  backend: string,
   isolates: number,
-  run: (port: number, child: ChildProcess) => Promise<void>,
+  run: Run,
   env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
   const child = fork(join(__dirname, 'fixtures', 'serve-module.js'), {
-    env: { ...process.env, ...env, ISOLATES: String(isolates) },
+    env: { ...process.env, ...env, TAILRACE_BACKEND: backend, ISOLATES: String(isolates) },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   try {
@@ -89,7 +92,7 @@ async function ask1(port: number, ...calls: string[]): Promise<RawClient[]> {
 const test = suite('rpc isolates');
 
 test('calls are answered while the serving isolate is blocked', async () => {
-  await withServer(2, async (port, child) => {
+  await withServer('native', 2, async (port, child) => {
     const [client] = await ask1(port, call('echo', ['before']));
     assert.equal((await ask(client!)).result, ['before']);
     const gate = new Gate();
@@ -113,107 +116,6 @@ test('calls are answered while the serving isolate is blocked', async () => {
     client!.destroy();
     gate.remove();
   });
-});
-
-test('a slow call holds up its own isolate only', async () => {
-  await withServer(2, async (port, child) => {
-    const gate = new Gate();
-    const [slow] = await ask1(port, gate.call);
-    await untilCalls(child, { waiting: 0, running: 1 });
-    const quick = await ask1(port, ...Array.from({ length: 40 }, (_, i) => call('echo', [i])));
-    for (const [i, client] of quick.entries()) assert.equal((await ask(client)).result, [i]);
-    gate.open();
-    assert.is((await ask(slow!)).error, undefined);
-    for (const client of [slow!, ...quick]) client.destroy();
-    gate.remove();
-  });
-});
-
-test('an answer does not wait for the next call, also when it comes in a microtask', async () => {
-  await withServer(1, async (port, child) => {
-    const gates = [new Gate(), new Gate()] as const;
-    const calls = [gates[0].call, call('echo', [1]), call('soon', [2]), gates[1].call, call('echo', [3])];
-    const clients: RawClient[] = [];
-    for (const [i, text] of calls.entries()) {
-      clients.push(...(await ask1(port, text)));
-      await untilCalls(child, { waiting: i, running: 1 });
-    }
-    gates[0].open();
-    await ask(clients[0]!);
-    assert.equal((await ask(clients[1]!)).result, [1]);
-    assert.equal((await ask(clients[2]!)).result, [2]);
-    await untilCalls(child, { waiting: 1, running: 1 }); // the last one still waits behind the slow one
-    gates[1].open();
-    assert.equal((await ask(clients[4]!)).result, [3]);
-    for (const client of clients) client.destroy();
-    for (const gate of gates) gate.remove();
-  });
-});
-
-for (const backend of ['native', 'js']) {
-  test(`a server with isolates that is unref'd keeps nothing alive: ${backend}`, async () => {
-    const child = fork(join(__dirname, 'fixtures', 'serve-module.js'), {
-      env: { ...process.env, ISOLATES: '2', UNREF: '1', TAILRACE_BACKEND: backend },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    const [code] = (await within(once(child, 'exit'), 'the end of the process')) as [number];
-    assert.is(code, 0);
-  });
-}
-
-test('of the calls that wait, higher priorities start first', async () => {
-  await withServer(1, async (port, child) => {
-    const gate = new Gate();
-    const [slow] = await ask1(port, gate.call);
-    await untilCalls(child, { waiting: 0, running: 1 });
-    const clients: RawClient[] = [];
-    for (const method of ['low', 'normal', 'high', 'low', 'high', 'normal']) {
-      clients.push(...(await ask1(port, call(method))));
-      await untilCalls(child, { waiting: clients.length, running: 1 });
-    }
-    gate.open();
-    const places = await Promise.all(clients.map(async (client) => (await ask(client)).result));
-    assert.equal(places, [4, 2, 0, 5, 1, 3]);
-    for (const client of [slow!, ...clients]) client.destroy();
-    gate.remove();
-  });
-});
-
-test('an isolate that dies fails the call it runs; those that wait are answered by the next one', async () => {
-  await withServer(1, async (port, child) => {
-    const gate = new Gate();
-    const [slow] = await ask1(port, gate.call);
-    await untilCalls(child, { waiting: 0, running: 1 });
-    const [dead] = await ask1(port, call('die'));
-    await untilCalls(child, { waiting: 1, running: 1 });
-    const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
-    await untilCalls(child, { waiting: 3, running: 1 });
-    gate.open();
-    assert.is((await ask(dead!)).error!.code, -32603);
-    assert.equal((await ask(waiting[0]!)).result, [1]);
-    assert.equal((await ask(waiting[1]!)).result, [2]);
-    for (const client of [slow!, dead!, ...waiting]) client.destroy();
-    gate.remove();
-  });
-});
-
-test('the queue is bounded: 503, and not ready', async () => {
-  const run = async (port: number, child: ChildProcess) => {
-    const gate = new Gate();
-    const [slow] = await ask1(port, gate.call);
-    await untilCalls(child, { waiting: 0, running: 1 });
-    const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
-    await untilCalls(child, { waiting: 2, running: 1 });
-    const [shed] = await ask1(port, call('echo', [3]));
-    assert.is((await shed!.response())!.status, 503);
-    assert.is((await requestOnce(port, get('/readyz')))!.status, 503);
-    gate.open();
-    for (const [i, client] of waiting.entries()) assert.equal((await ask(client)).result, [i + 1]);
-    assert.is((await requestOnce(port, get('/readyz')))!.status, 200);
-    for (const client of [slow!, shed!, ...waiting]) client.destroy();
-    gate.remove();
-  };
-  await withServer(1, run, { QUEUE: '2' });
 });
 
 test('a handle that is stale or foreign is a named error', async () => {
@@ -245,14 +147,118 @@ test('a handle that is stale or foreign is a named error', async () => {
   );
 });
 
-test('a client that leaves aborts its call in another isolate', async () => {
-  await withServer(2, async (port, child) => {
-    const [client] = await ask1(port, call('wait'));
-    await untilCalls(child, { waiting: 0, running: 1 });
-    client!.destroy();
-    // The call ends with the abort: nothing is in flight any more.
-    await untilCalls(child, { waiting: 0, running: 0 });
+for (const backend of ['native', 'js']) {
+  test(`a slow call holds up its own isolate only: ${backend}`, async () => {
+    await withServer(backend, 2, async (port, child) => {
+      const gate = new Gate();
+      const [slow] = await ask1(port, gate.call);
+      await untilCalls(child, { waiting: 0, running: 1 });
+      const quick = await ask1(port, ...Array.from({ length: 40 }, (_, i) => call('echo', [i])));
+      for (const [i, client] of quick.entries()) assert.equal((await ask(client)).result, [i]);
+      gate.open();
+      assert.is((await ask(slow!)).error, undefined);
+      for (const client of [slow!, ...quick]) client.destroy();
+      gate.remove();
+    });
   });
-});
+
+  test(`an answer does not wait for the next call, also when it comes in a microtask: ${backend}`, async () => {
+    await withServer(backend, 1, async (port, child) => {
+      const gates = [new Gate(), new Gate()] as const;
+      const calls = [gates[0].call, call('echo', [1]), call('soon', [2]), gates[1].call, call('echo', [3])];
+      const clients: RawClient[] = [];
+      for (const [i, text] of calls.entries()) {
+        clients.push(...(await ask1(port, text)));
+        await untilCalls(child, { waiting: i, running: 1 });
+      }
+      gates[0].open();
+      await ask(clients[0]!);
+      assert.equal((await ask(clients[1]!)).result, [1]);
+      assert.equal((await ask(clients[2]!)).result, [2]);
+      await untilCalls(child, { waiting: 1, running: 1 }); // the last one still waits behind the slow one
+      gates[1].open();
+      assert.equal((await ask(clients[4]!)).result, [3]);
+      for (const client of clients) client.destroy();
+      for (const gate of gates) gate.remove();
+    });
+  });
+
+  test(`of the calls that wait, higher priorities start first: ${backend}`, async () => {
+    await withServer(backend, 1, async (port, child) => {
+      const gate = new Gate();
+      const [slow] = await ask1(port, gate.call);
+      await untilCalls(child, { waiting: 0, running: 1 });
+      const clients: RawClient[] = [];
+      for (const method of ['low', 'normal', 'high', 'low', 'high', 'normal']) {
+        clients.push(...(await ask1(port, call(method))));
+        await untilCalls(child, { waiting: clients.length, running: 1 });
+      }
+      gate.open();
+      const places = await Promise.all(clients.map(async (client) => (await ask(client)).result));
+      assert.equal(places, [4, 2, 0, 5, 1, 3]);
+      for (const client of [slow!, ...clients]) client.destroy();
+      gate.remove();
+    });
+  });
+
+  test(`an isolate that dies fails the call it runs; those that wait are answered by the next one: ${backend}`, async () => {
+    await withServer(backend, 1, async (port, child) => {
+      const gate = new Gate();
+      const [slow] = await ask1(port, gate.call);
+      await untilCalls(child, { waiting: 0, running: 1 });
+      const [dead] = await ask1(port, call('die'));
+      await untilCalls(child, { waiting: 1, running: 1 });
+      const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+      await untilCalls(child, { waiting: 3, running: 1 });
+      gate.open();
+      assert.is((await ask(dead!)).error!.code, -32603);
+      assert.equal((await ask(waiting[0]!)).result, [1]);
+      assert.equal((await ask(waiting[1]!)).result, [2]);
+      for (const client of [slow!, dead!, ...waiting]) client.destroy();
+      gate.remove();
+    });
+  });
+
+  test(`the queue is bounded: 503, and not ready: ${backend}`, async () => {
+    const run = async (port: number, child: ChildProcess) => {
+      const gate = new Gate();
+      const [slow] = await ask1(port, gate.call);
+      await untilCalls(child, { waiting: 0, running: 1 });
+      const waiting = await ask1(port, call('echo', [1]), call('echo', [2]));
+      await untilCalls(child, { waiting: 2, running: 1 });
+      const [shed] = await ask1(port, call('echo', [3]));
+      assert.is((await shed!.response())!.status, 503);
+      assert.is((await requestOnce(port, get('/readyz')))!.status, 503);
+      gate.open();
+      for (const [i, client] of waiting.entries()) assert.equal((await ask(client)).result, [i + 1]);
+      let ready = 503;
+      for (let i = 0; i < 500 && ready === 503; i++)
+        ready = (await requestOnce(port, get('/readyz')))!.status;
+      assert.is(ready, 200);
+      for (const client of [slow!, shed!, ...waiting]) client.destroy();
+      gate.remove();
+    };
+    await withServer(backend, 1, run, { QUEUE: '2' });
+  });
+
+  test(`a client that leaves aborts its call in another isolate: ${backend}`, async () => {
+    await withServer(backend, 2, async (port, child) => {
+      const [client] = await ask1(port, call('wait'));
+      await untilCalls(child, { waiting: 0, running: 1 });
+      client!.destroy();
+      // The call ends with the abort: nothing is in flight any more.
+      await untilCalls(child, { waiting: 0, running: 0 });
+    });
+  });
+
+  test(`a server with isolates that is unref'd keeps nothing alive: ${backend}`, async () => {
+    const child = fork(join(__dirname, 'fixtures', 'serve-module.js'), {
+      env: { ...process.env, ISOLATES: '2', UNREF: '1', TAILRACE_BACKEND: backend },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const [code] = (await within(once(child, 'exit'), 'the end of the process')) as [number];
+    assert.is(code, 0);
+  });
+}
 
 test.run();

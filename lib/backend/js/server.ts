@@ -108,7 +108,7 @@ class JsServer implements BackendServer {
   }
 
   stats(): ServerStats {
-    const stats = { ...this.count, connections: this.connections.size, queued: this.queue.length };
+    const stats = { ...this.count, connections: this.connections.size, queued: this.queued };
     for (const socket of this.connections.keys()) {
       stats.bytesIn += socket.bytesRead;
       stats.bytesOut += socket.bytesWritten;
@@ -306,8 +306,13 @@ class JsServer implements BackendServer {
   /** Why no further work should be sent here; undefined: it may. */
   private unready(): string | undefined {
     if (this.draining) return 'draining';
-    const shedding = this.queue.length >= this.spec.limits.queue || Date.now() < this.sheddingUntil;
+    const shedding = this.queued >= this.spec.limits.queue || Date.now() < this.sheddingUntil;
     return shedding ? 'overloaded' : undefined;
+  }
+
+  /** Calls that wait, here or for an isolate. */
+  private get queued(): number {
+    return this.queue.length + (this.spec.rpc?.waiting?.() ?? 0);
   }
 
   private whole(exchange: JsExchange, route: RouteSpec): void {
@@ -323,7 +328,7 @@ class JsServer implements BackendServer {
   }
 
   private enqueue(exchange: JsExchange, route: RouteSpec): void {
-    if (this.queue.length >= this.spec.limits.queue) {
+    if (this.queued >= this.spec.limits.queue) {
       this.count.shed++;
       this.sheddingUntil = Date.now() + 100;
       this.reply(exchange, plainReply(503, 'Service Unavailable', ['Retry-After', '1']), false);
