@@ -78,6 +78,17 @@ function outcomeOf(answer: Answer): unknown {
   return new RpcError(Number.isInteger(error.code) ? error.code : -32603, String(error.message), error.data);
 }
 
+/** Headers of every request; an invalid name or value is the caller's mistake, not one of the transport. */
+function checkHeaders(value: unknown): Record<string, string> {
+  const given = value === undefined ? {} : record(value, 'headers');
+  try {
+    new Headers(given as Record<string, string>);
+  } catch (error) {
+    throw new InvalidArgument('headers', `a record of headers: ${(error as Error).message}`, value);
+  }
+  return { 'content-type': 'application/json', accept: 'application/json', ...given };
+}
+
 function checkCall(method: unknown, params: unknown): void {
   if (typeof method !== 'string') throw new InvalidArgument('method', 'a string', method);
   if (params !== undefined && (typeof params !== 'object' || params === null)) {
@@ -98,7 +109,7 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
   const retries = integer(given.retries, 'retries', 0, 100, 0);
   const timeoutMs = integer(given.timeoutMs, 'timeoutMs', 1, 0x7fffffff, 0);
   const signal = optionalSignal(given.signal, 'signal');
-  const headers = { 'content-type': 'application/json', accept: 'application/json', ...given.headers };
+  const headers = checkHeaders(given.headers);
   let nextId = 1;
 
   /** One attempt: the body's JSON, or undefined for 204; throws what may be retried as transport errors. */
@@ -107,18 +118,18 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
     stop: AbortSignal,
   ): Promise<{ value?: unknown; retry?: TailraceError }> {
     let response: Response;
+    let text: string;
     try {
       response = await doFetch(href, { method: 'POST', headers, body, signal: stop });
+      text = await response.text();
     } catch (error) {
       stop.throwIfAborted();
-      return { retry: transport(`${href} could not be reached`, error) };
+      return { retry: transport(`${href} could not be reached, or the connection broke`, error) };
     }
     if (kRetryStatus.has(response.status)) {
-      await response.arrayBuffer();
       return { retry: transport(`${href} answered ${response.status}`) };
     }
     if (response.status === 204) return {};
-    const text = await response.text();
     if (!response.ok) throw transport(`${href} answered ${response.status}`);
     try {
       return { value: JSON.parse(text) };
@@ -178,7 +189,8 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
       if (!Array.isArray(calls)) throw new InvalidArgument('calls', 'an array', calls);
       if (calls.length === 0) return [];
       const slots = new Map<number, number>();
-      const body = calls.map(({ method, params, notify }: BatchCall, index: number) => {
+      const body = calls.map((one: BatchCall, index: number) => {
+        const { method, params, notify } = record(one, `calls[${index}]`) as unknown as BatchCall;
         checkCall(method, params);
         if (notify) return { jsonrpc: '2.0', method, params };
         const id = nextId++;
@@ -193,11 +205,12 @@ export function client<Methods = Untyped>(url: string | URL, options: ClientOpti
           typeof answers === 'object' && answers !== null ? outcomeOf(answers as Answer) : undefined;
         throw value instanceof RpcError ? value : transport(`${href} gave no answer to a batch`);
       }
-      for (const answer of answers as Answer[]) {
-        const index = slots.get(answer.id as number);
+      for (const answer of answers as Array<Answer | null>) {
+        const id = answer?.id as number;
+        const index = slots.get(id);
         if (index === undefined) continue;
-        slots.delete(answer.id as number);
-        results[index] = outcomeOf(answer);
+        slots.delete(id);
+        results[index] = outcomeOf(answer!);
       }
       if (slots.size > 0) throw transport(`${href} left ${slots.size} calls of a batch without an answer`);
       return results;

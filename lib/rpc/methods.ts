@@ -268,10 +268,22 @@ function messageOf(error: unknown): string {
   }
 }
 
+/** What an RpcError says; undefined for anything else, and for what cannot be asked (a revoked proxy). */
+function answerOf(error: unknown): RpcFailure | undefined {
+  try {
+    // Its code may have been replaced since the constructor looked, by one like 'ENOENT'.
+    if (!(error instanceof RpcError) || !Number.isInteger(error.code)) return undefined;
+    return { code: error.code, message: messageOf(error), data: error.data };
+  } catch {
+    return undefined;
+  }
+}
+
 /** What the client may see of an error; what it may not goes to the log. Never throws. */
 export function makeFailure(log: Logger, exposeErrors: boolean): RpcSpec['failure'] {
   return (error): RpcFailure => {
-    if (error instanceof RpcError) return { code: error.code, message: messageOf(error), data: error.data };
+    const answer = answerOf(error);
+    if (answer !== undefined) return answer;
     logFailure(log, 'tailrace rpc:', error);
     const { code, message } = rpcFailures.internal;
     if (!exposeErrors) return { code, message };

@@ -140,6 +140,44 @@ test('retries what never reached a method, and nothing else', async () => {
   assert.ok(gone.cause instanceof Error);
 });
 
+test('a connection that breaks before the whole answer is there is retried, then a transport error', async () => {
+  let requests = 0;
+  let status = 200;
+  const server = http
+    .createServer((request, response) => {
+      request.resume().on('end', () => {
+        requests++;
+        response.writeHead(status, { 'content-length': 100 });
+        response.write('{"jsonrpc"', () => response.destroy());
+      });
+    })
+    .listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const rpc = client(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { retries: 1 });
+  try {
+    for (status of [200, 503]) {
+      requests = 0;
+      const failure = await fails(rpc.call('x'));
+      assert.is(failure.code, 'ERR_TAILRACE_RPC_TRANSPORT');
+      assert.ok(failure.cause instanceof Error);
+      assert.is(requests, 2);
+    }
+    assert.is((await fails(rpc.notify('x'))).code, 'ERR_TAILRACE_RPC_TRANSPORT');
+    assert.is((await fails(rpc.batch([{ method: 'x' }]))).code, 'ERR_TAILRACE_RPC_TRANSPORT');
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test('answers to a batch that are no objects are passed over', async () => {
+  const answers = '[null,1,"x",[],{"jsonrpc":"2.0","result":7,"id":1}]';
+  const fake = (async () => new Response(answers)) as unknown as typeof fetch;
+  assert.equal(await client('http://x/', { fetch: fake }).batch([{ method: 'x' }]), [7]);
+  const two = client('http://x/', { fetch: fake }).batch([{ method: 'x' }, { method: 'y' }]);
+  assert.is((await fails(two)).code, 'ERR_TAILRACE_RPC_TRANSPORT');
+});
+
 test('fetch can be replaced; wrong arguments are TypeErrors', async () => {
   let asked: RequestInit | undefined;
   const fake = async (_url: unknown, init?: RequestInit) => {
@@ -152,7 +190,16 @@ test('fetch can be replaced; wrong arguments are TypeErrors', async () => {
   });
   assert.is(await rpc.call('x', []), 1);
   assert.is((asked!.headers as Record<string, string>).authorization, 'x');
-  for (const wrong of [{ retries: -1 }, { timeoutMs: 0 }, { fetch: 1 }, { signal: 1 }, { retry: 1 }]) {
+  for (const wrong of [
+    { retries: -1 },
+    { timeoutMs: 0 },
+    { fetch: 1 },
+    { signal: 1 },
+    { retry: 1 },
+    { headers: 5 },
+    { headers: { 'a b': 'c' } },
+    { headers: { a: 'b\r\nc: d' } },
+  ]) {
     assert.throws(
       () => client('http://x/', wrong as object),
       (error: Error) => error instanceof TypeError,
@@ -166,6 +213,10 @@ test('fetch can be replaced; wrong arguments are TypeErrors', async () => {
   }
   assert.instance(await fails(rpc.call('x', 5 as never)), TypeError);
   assert.instance(await fails(rpc.call(5 as never)), TypeError);
+  for (const wrong of [null, 5]) {
+    const failure = await fails(rpc.batch([wrong as never]));
+    assert.is(failure.code, 'ERR_TAILRACE_INVALID_ARG');
+  }
 });
 
 test.run();

@@ -1,0 +1,74 @@
+// What handlers may throw that is no ordinary Error: each answers its own call and no other, on every backend.
+
+import { suite, type Test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Backend } from '../../lib/backend/contract';
+import { RpcError } from '../../lib/rpc';
+import { makeWithRpc } from './conformance';
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+const throwing = (make: () => unknown) => ({
+  sync: () => {
+    throw make();
+  },
+  async: async () => {
+    throw make();
+  },
+});
+
+/** What is thrown, and what of it a client may see with exposeErrors. */
+const kOdd: Array<readonly [string, () => unknown, string]> = [
+  ['undefined', () => undefined, 'undefined'],
+  ['null', () => null, 'null'],
+  ['a symbol', () => Symbol('s'), 'Symbol(s)'],
+  ['an object without a prototype', () => Object.create(null), 'Internal error'],
+  ['a revoked proxy', revoked, 'Internal error'],
+  [
+    'an error whose message throws',
+    () => Object.defineProperty(new Error(), 'message', { get: () => revoked() as never }),
+    'Internal error',
+  ],
+  // Node's own errors have such codes, and programs copy them.
+  [
+    'an RpcError with the code of another',
+    () => Object.assign(new RpcError(5, 'm'), { code: 'ENOENT' }),
+    'm',
+  ],
+  [
+    'an RpcError whose code is no number',
+    () => Object.assign(new RpcError(5, 'm'), { code: Number.NaN }),
+    'm',
+  ],
+];
+
+export function conformanceFailures(name: string, backend: Backend): Test {
+  const test = suite(`rpc failures ${name}`);
+  const withRpc = makeWithRpc(backend);
+
+  for (const [what, make, exposed] of kOdd) {
+    test(`a handler that throws ${what}`, async () => {
+      const methods = { ...throwing(make), ok: () => 1 };
+      const calls = ['sync', 'ok', 'async', 'ok'].map((method, id) => ({ jsonrpc: '2.0', method, id }));
+      for (const exposeErrors of [false, true]) {
+        await withRpc({ methods, exposeErrors }, async (ask) => {
+          const message = exposeErrors ? exposed : 'Internal error';
+          const error = { code: -32603, message };
+          assert.equal(JSON.parse(await ask(JSON.stringify(calls))), [
+            { jsonrpc: '2.0', error, id: 0 },
+            { jsonrpc: '2.0', result: 1, id: 1 },
+            { jsonrpc: '2.0', error, id: 2 },
+            { jsonrpc: '2.0', result: 1, id: 3 },
+          ]);
+          assert.is(await ask('{"jsonrpc":"2.0","method":"sync"}'), '', 'a notification');
+        });
+      }
+    });
+  }
+
+  return test;
+}
