@@ -15,6 +15,17 @@ export function headersFolder(env = process.env) {
     .find((folder) => existsSync(join(folder, 'uv.h')));
 }
 
+/**
+ * The compiler that a build runs, in words: CXX, which may have a launcher before it ('ccache g++'), else what is there.
+ * Undefined: none.
+ */
+function compilerCommand(env) {
+  const words = (env.CXX ?? '').split(/\s+/).filter((word) => word !== '');
+  if (words.length > 0) return words;
+  const found = findAny(['g++', 'c++', 'clang++'], env);
+  return found && [found];
+}
+
 function gyp(args, env) {
   return spawnSync(process.execPath, [binOf('node-gyp', 'bin/node-gyp.js'), ...args], {
     cwd: root,
@@ -34,9 +45,10 @@ export function missingForBuild(env = process.env) {
   if (findAny([env.PYTHON, env.npm_config_python, 'python3', 'python'], env) === undefined)
     missing.push('Python 3');
   if (findAny([env.MAKE, 'make', 'gmake'], env) === undefined) missing.push('make');
-  const compiler = findAny([env.CXX?.split(' ')[0], 'g++', 'c++', 'clang++'], env);
+  const compiler = compilerCommand(env);
+  const problem = compiler && cxx20Problem(compiler);
   if (compiler === undefined) missing.push('a C++20 compiler');
-  else if (cxx20Problem(compiler) !== undefined) missing.push(`a C++20 compiler (${cxx20Problem(compiler)})`);
+  else if (problem !== undefined) missing.push(`a C++20 compiler (${problem})`);
   if (!existsSync(join(root, 'node_modules', 'node-gyp')))
     missing.push('node-gyp (a development dependency)');
   // Only when all else is there: this may use the network.
@@ -51,10 +63,9 @@ export function missingForBuild(env = process.env) {
 export function buildAddon(env = process.env) {
   const nodeDir = localNodeDir(process.execPath, env);
   const args = ['configure', 'build', ...(nodeDir === undefined ? [] : [`--nodedir=${nodeDir}`])];
-  const compiler = findAny([env.CXX?.split(' ')[0], 'g++', 'c++', 'clang++'], env);
   const jobs = { JOBS: env.JOBS ?? 'max' };
   // make's own default is g++; where only another compiler is there, name it.
-  const cxx = env.CXX === undefined && findAny(['g++'], env) === undefined ? { CXX: compiler } : {};
+  const cxx = !env.CXX && findAny(['g++'], env) === undefined ? { CXX: compilerCommand(env)?.join(' ') } : {};
   const run = gyp(args, { ...env, ...jobs, ...cxx });
   return { ok: run.status === 0, log: `${run.stdout}${run.stderr}` };
 }

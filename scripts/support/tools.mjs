@@ -31,16 +31,20 @@ export function findAny(names, env = process.env) {
   return undefined;
 }
 
-/** Why `compiler` cannot build this project, or undefined when it can. It is tried, not asked for its version. */
-export function cxx20Problem(compiler) {
+/**
+ * Why a compiler cannot build this project, or undefined when it can. It is tried, not asked for its version.
+ * @param {string[]} command
+ */
+export function cxx20Problem([program, ...words]) {
   const source =
     '#include <coroutine>\n#include <atomic>\n#include <span>\nint main() { return std::span<int>().size(); }\n';
-  const run = spawnSync(compiler, ['-std=c++20', '-x', 'c++', '-fsyntax-only', '-'], {
+  const run = spawnSync(program, [...words, '-std=c++20', '-x', 'c++', '-fsyntax-only', '-'], {
     input: source,
     encoding: 'utf8',
   });
   if (run.status === 0) return undefined;
-  return `${compiler} does not compile C++20`;
+  const name = [program, ...words].join(' ');
+  return run.error?.code === 'ENOENT' ? `${name} is not there` : `${name} does not compile C++20`;
 }
 
 /** The nodedir whose headers (uv.h among them) belong to the running Node, or undefined: then node-gyp downloads them. */

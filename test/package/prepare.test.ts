@@ -63,6 +63,22 @@ test('a compiler that cannot do C++20 is as good as none', () => {
   assert.match(missing(path).join(), /C\+\+20 compiler.*does not compile C\+\+20/);
 });
 
+test('CXX is the compiler that is tried, with its launcher and its flags', () => {
+  if (process.platform !== 'linux') return;
+  const path = pathWith('launcher', tools);
+  // As ccache does: without a compiler behind it, it compiles nothing.
+  writeFileSync(join(path, 'launch'), '#!/bin/sh\ncase "$1" in g++) exit 0;; esac\nexit 1\n', {
+    mode: 0o755,
+  });
+  assert.equal(missing(path, { CXX: 'launch g++ -O1' }), []);
+  assert.match(
+    missing(path, { CXX: 'launch' }).join(),
+    /C\+\+20 compiler \(launch does not compile C\+\+20\)/,
+  );
+  assert.match(missing(path, { CXX: 'nowhere' }).join(), /C\+\+20 compiler \(nowhere is not there\)/);
+  assert.equal(missing(path, { CXX: '' }), []);
+});
+
 test('headers beside the running Node come before any download', () => {
   const code = `import { localNodeDir } from ${JSON.stringify(
     pathToFileURL(join(root, 'scripts', 'support', 'tools.mjs')).href,
