@@ -416,3 +416,13 @@ export class Pool<T> {
     if (this.size === 0) this.#allGone?.();
   }
 }
+
+// With a runtime that knows it, a pool works with `await using`: declarations must not need esnext.disposable.
+const asyncDispose = (Symbol as { asyncDispose?: symbol }).asyncDispose;
+if (asyncDispose !== undefined) {
+  Object.defineProperty(Pool.prototype, asyncDispose, {
+    value: Pool.prototype.close,
+    configurable: true,
+    writable: true,
+  });
+}

@@ -1,5 +1,7 @@
 // Those who wait for an item, in the order they came. A doubly linked list: a timeout or an abort takes any one out
 // in constant time, however many wait.
+//
+// A signal that many calls share has one listener: Node warns of a leak at the eleventh.
 
 import { TimeoutError } from '../errors';
 
@@ -10,12 +12,11 @@ export class Waiter<T> {
   previous: Waiter<T> | undefined;
   next: Waiter<T> | undefined;
   waiting = true;
+  readonly signal: AbortSignal | undefined;
   readonly #list: Waiters<T>;
   readonly #resolve: (item: T) => void;
   readonly #reject: (reason: unknown) => void;
-  readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort: (() => void) | undefined;
 
   constructor(
     list: Waiters<T>,
@@ -27,11 +28,7 @@ export class Waiter<T> {
     this.#list = list;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#signal = signal;
-    if (signal !== undefined) {
-      this.#onAbort = () => this.fail(signal.reason);
-      signal.addEventListener('abort', this.#onAbort, { once: true });
-    }
+    this.signal = signal;
     if (timeoutMs <= kMaxDelayMs) {
       this.#timer = setTimeout(
         () => this.fail(new TimeoutError(`no item became free within ${timeoutMs} ms`)),
@@ -53,14 +50,20 @@ export class Waiter<T> {
     this.waiting = false;
     this.#list.remove(this);
     clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
+}
+
+/** Those who wait with one signal. */
+interface Listening<T> {
+  readonly waiters: Set<Waiter<T>>;
+  readonly onAbort: () => void;
 }
 
 export class Waiters<T> {
   first: Waiter<T> | undefined;
   #last: Waiter<T> | undefined;
+  readonly #signals = new Map<AbortSignal, Listening<T>>();
   size = 0;
 
   add(waiter: Waiter<T>): void {
@@ -69,6 +72,7 @@ export class Waiters<T> {
     else this.#last.next = waiter;
     this.#last = waiter;
     this.size++;
+    if (waiter.signal !== undefined) this.#listen(waiter, waiter.signal);
   }
 
   remove(waiter: Waiter<T>): void {
@@ -79,5 +83,31 @@ export class Waiters<T> {
     waiter.previous = undefined;
     waiter.next = undefined;
     this.size--;
+    if (waiter.signal !== undefined) this.#forget(waiter, waiter.signal);
+  }
+
+  #listen(waiter: Waiter<T>, signal: AbortSignal): void {
+    let listening = this.#signals.get(signal);
+    if (listening === undefined) {
+      const waiters = new Set<Waiter<T>>();
+      listening = {
+        waiters,
+        onAbort: () => {
+          for (const each of [...waiters]) each.fail(signal.reason);
+        },
+      };
+      this.#signals.set(signal, listening);
+      signal.addEventListener('abort', listening.onAbort, { once: true });
+    }
+    listening.waiters.add(waiter);
+  }
+
+  #forget(waiter: Waiter<T>, signal: AbortSignal): void {
+    const listening = this.#signals.get(signal);
+    if (listening === undefined) return;
+    listening.waiters.delete(waiter);
+    if (listening.waiters.size > 0) return;
+    this.#signals.delete(signal);
+    signal.removeEventListener('abort', listening.onAbort);
   }
 }

@@ -1,6 +1,7 @@
 // tailrace/pool: one implementation, the same on both backends. Time is real but never judged: tests wait for states.
 
 import * as assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { suite } from 'uvu';
 import { InvalidArgument } from '../../lib/errors';
 import { type Pool, type PoolOptions, pool } from '../../lib/pool';
@@ -132,6 +133,33 @@ test('a signal ends the waiting with its reason, and only the waiting', async ()
   assert.equal(items.pending, 1);
   items.release(item);
   assert.equal(await second, item);
+});
+
+test('one signal for very many calls: one listener, no warning, none left behind', async () => {
+  const { items } = numbered({ max: 1 });
+  const warnings: Error[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  process.on('warning', listen);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const item = await items.acquire({ signal });
+  const served = Array.from({ length: 100 }, () => items.acquire({ signal }));
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  items.release(item);
+  for (const each of served) items.release(await each);
+  assert.equal(getEventListeners(signal, 'abort').length, 0, 'nobody waits with it');
+  const held = await items.acquire();
+  const aborted = Array.from({ length: 100 }, () => items.acquire({ signal }));
+  const other = items.acquire();
+  controller.abort(new Error('mine'));
+  const results = await Promise.allSettled(aborted);
+  assert.ok(results.every((result) => result.status === 'rejected' && result.reason === signal.reason));
+  assert.equal(items.pending, 1);
+  items.release(held);
+  assert.equal(await other, held);
+  await turn(); // warnings come by a tick of their own
+  process.off('warning', listen);
+  assert.deepEqual(warnings, []);
 });
 
 test('a create that fails rejects the first who waits; the others go on', async () => {
@@ -371,6 +399,16 @@ test('close rejects who waits, and resolves when all is back and ended', async (
   assert.equal(ended, 1);
   assert.deepEqual(counts(items), [0, 0, 0]);
   await numbered({ min: 2 }).items.close();
+});
+
+test('await using closes, where the runtime knows it', async () => {
+  const asyncDispose = (Symbol as { asyncDispose?: symbol }).asyncDispose;
+  const { items, destroyed } = numbered({ min: 1 });
+  if (asyncDispose !== undefined) {
+    await (items as unknown as Record<symbol, () => Promise<void>>)[asyncDispose]!();
+    assert.equal(destroyed.length, 1);
+  }
+  await items.close();
 });
 
 test('close while an item is under construction ends it when it comes', async () => {
