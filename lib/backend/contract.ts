@@ -133,22 +133,24 @@ export interface JsonBackend {
   /** No copy, when the backend that shared it is this one. Throws ERR_TAILRACE_STALE_HANDLE. */
   openShared(shared: JsonSharedDocument): JsonBackendDocument;
   /**
-   * The values of bytes[start, end), lines that end with a newline each, and how many lines there are; undefined when a line is at
-   * fault or longer than maxLine, or when this backend is no faster at many lines than at one: then they are read one by one.
+   * Appends the values of bytes[start, end), lines that end with a newline each, up to the first that is at fault or longer than
+   * maxLine: how many lines those are, blank ones included, and where they end. undefined: this backend is no faster at many lines than
+   * at one.
    */
   lines(
     bytes: Uint8Array,
     start: number,
     end: number,
     maxLine: number,
-  ): { values: unknown[]; lines: number } | undefined;
+    values: unknown[],
+  ): { lines: number; end: number } | undefined;
   /** The same, lines as documents. */
   openLines(
     bytes: Uint8Array,
     start: number,
     end: number,
     maxLine: number,
-  ): { documents: JsonBackendDocument[]; lines: number } | undefined;
+  ): { documents: JsonBackendDocument[]; lines: number; end: number } | undefined;
   /**
    * JSON.stringify(value) as UTF-8; undefined when that gives undefined. bigintAsInteger: bigints (after
    * toJSON) become integers instead of a TypeError.

@@ -55,7 +55,22 @@ export interface JsonPlanObject {
 }
 
 /** The value of bytes[start, end); kUndecided (shared.ts) for what only the facade's checks can tell. */
-export type JsonDecode = (bytes: Uint8Array, start: number, end: number) => unknown;
+export interface JsonDecode {
+  (bytes: Uint8Array, start: number, end: number): unknown;
+  /**
+   * Appends the values of bytes[start, end), lines that end with a newline each, up to the first that it cannot decide on or that
+   * is longer than maxLine. One that turns out to be so after it was passed is given to `alone`, in its turn. How many lines those are,
+   * blank ones included, and where they end.
+   */
+  many?(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    maxLine: number,
+    values: unknown[],
+    alone: (start: number, end: number, line: number) => void,
+  ): { lines: number; end: number };
+}
 
 /** Buffer.from(JSON.stringify(value)) for a value that fits; kUndecided for what only the facade's plain way can tell. */
 export type JsonEncode = (value: unknown) => Buffer | unknown;

@@ -19,10 +19,10 @@ export type JsonStream =
   | AsyncIterable<JsonInput>
   | Iterable<JsonInput>;
 
-interface Source {
+export interface Source {
   next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
-  /** The rest is not wanted; does not wait for anything. */
-  stop(): void;
+  /** The rest is not wanted; does not wait for anything. A promise of its clean-up, when it says; it does not reject. */
+  stop(): unknown;
 }
 
 type Loose = {
@@ -35,9 +35,8 @@ type Loose = {
 };
 
 const isFunction = (value: unknown): value is (...args: never[]) => unknown => typeof value === 'function';
-const quiet = (promise: unknown): void => {
-  if (promise instanceof Promise) promise.catch(() => {});
-};
+const quiet = (promise: unknown): unknown =>
+  promise instanceof Promise ? promise.catch(() => {}) : undefined;
 
 function webSource(stream: ReadableStream): Source {
   const reader = stream.getReader();
@@ -49,13 +48,14 @@ function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {
     next: () => iterator.next(),
     stop: () => {
       // The iterator of a Node stream does not hear return() while it waits for a chunk; its stream hears destroy().
-      if (isFunction(body.destroy)) (body as Readable).destroy();
-      else quiet(iterator.return?.());
+      if (!isFunction(body.destroy)) return quiet(iterator.return?.());
+      (body as Readable).destroy();
+      return undefined;
     },
   };
 }
 
-function sourceOf(body: unknown, name: string): Source {
+export function sourceOf(body: unknown, name: string): Source {
   if ((typeof body === 'object' && body !== null) || isFunction(body)) {
     const loose = body as Loose;
     if (isFunction(loose.getReader)) return webSource(body as unknown as ReadableStream);

@@ -185,10 +185,10 @@ napi_value check(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * lines(bytes, start, end, maxLine, block): the lines of a range that ends with a newline, joined into the
- * text of one array behind byte 0 of the block, when each of them is a JSON text or blank, valid UTF-8 and no
- * longer than maxLine. Returns the lines that are not blank, or -1. The block must have two bytes more than
- * the range.
+ * lines(bytes, start, end, maxLine, block, info): the lines of a range that ends with a newline, joined into
+ * the text of one array behind byte 0 of the block, up to the first that is no JSON text in UTF-8, or longer
+ * than maxLine. Returns those that are not blank, or -1. info: bytes of the array's text, all lines passed,
+ * their bytes. The block must have two bytes more than the range.
  */
 napi_value lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
@@ -205,39 +205,41 @@ napi_value lines(napi_env env, napi_callback_info callback) {
   int32_t count = 0;
   uint32_t all = 0;
   const uint8_t* end = text.data + text.size;
-  for (const uint8_t* p = text.data; p < end;) {
+  const uint8_t* p = text.data;
+  while (p < end) {
     const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
-    if (!newline) return int_value(env, -1);
+    if (!newline) break;
     const uint8_t* stop = static_cast<const uint8_t*>(newline);
     const size_t size = static_cast<size_t>(stop - p);
-    all++;
     size_t blank = 0;
     while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
-    if (static_cast<double>(size) > max_line) return int_value(env, -1);
+    if (static_cast<double>(size) > max_line) break;
     if (blank < size) {
       if (d.outliner.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, true) !=
           json::OutlineStatus::ok)
-        return int_value(env, -1);
+        break;
       memcpy(to, p, size);
       to += size;
       *to++ = ',';
       count++;
     }
+    all++;
     p = stop + 1;
   }
   if (count) to--;
   *to++ = ']';
   info[0] = static_cast<uint32_t>(to - block.data);
   info[1] = all;
+  info[2] = static_cast<uint32_t>(p - text.data);
   return int_value(env, count);
 }
 
 /**
  * outlineLines(bytes, start, end, maxLine, block, table): the outlines of the lines of a range that ends with
- * a newline, behind a copy of it in the block. Offsets are those of the copy. The table gets five words for
- * each line that is not blank: where its text ends, where its words begin (in words of the block), slots,
- * containers, flags. Returns how many lines those are; -1: some line is at fault or too long; -2: no room.
- * table[0]: all lines; the rest from table[1] on.
+ * a newline, behind a copy of it in the block, up to the first that is no JSON text or longer than maxLine,
+ * or for which there is no room. Offsets are those of the copy. Returns how many lines those are that are not
+ * blank, or -1. table: {all lines passed, their bytes}, then five words for each: where its text ends, where
+ * its words begin (in words of the block), slots, containers, flags.
  */
 napi_value outline_lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
@@ -250,36 +252,35 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
   napi_typedarray_type type;
   void* data = nullptr;
   size_t room = 0;
+  constexpr size_t kHead = 2, kRow = 5;
   if (!text.data ||
       napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint32_array || room < 1 || block.size < words_at(text.size))
-    return int_value(env, -2);
+      type != napi_uint32_array || room < kHead || block.size < words_at(text.size))
+    return int_value(env, -1);
   uint32_t* table = static_cast<uint32_t*>(data);
-  constexpr size_t kRow = 5;
   size_t at = words_at(text.size) / sizeof(uint32_t);
   const size_t stop_at = block.size / sizeof(uint32_t);
   uint32_t* words = reinterpret_cast<uint32_t*>(block.data);
   uint32_t all = 0;
   int32_t count = 0;
   const uint8_t* end = text.data + text.size;
-  for (const uint8_t* p = text.data; p < end;) {
+  const uint8_t* p = text.data;
+  while (p < end) {
     const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
-    if (!newline) return int_value(env, -1);
+    if (!newline) break;
     const uint8_t* stop = static_cast<const uint8_t*>(newline);
     const size_t size = static_cast<size_t>(stop - p);
     const uint32_t from = static_cast<uint32_t>(p - text.data);
-    all++;
     size_t blank = 0;
     while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
-    if (static_cast<double>(size) > max_line) return int_value(env, -1);
+    if (static_cast<double>(size) > max_line) break;
     if (blank < size) {
       json::Outliner& o = d.outliner;
       if (o.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, false) !=
           json::OutlineStatus::ok)
-        return int_value(env, -1);
-      if (stop_at - at < o.words() || room < 1 + kRow * (static_cast<size_t>(count) + 1))
-        return int_value(env, -2);
-      uint32_t* row = table + 1 + kRow * static_cast<size_t>(count++);
+        break;
+      if (stop_at - at < o.words() || room < kHead + kRow * (static_cast<size_t>(count) + 1)) break;
+      uint32_t* row = table + kHead + kRow * static_cast<size_t>(count++);
       row[0] = from + static_cast<uint32_t>(size);
       row[1] = static_cast<uint32_t>(at);
       row[2] = o.slot_count();
@@ -288,10 +289,12 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
       o.write_at(words + at, from);
       at += o.words();
     }
+    all++;
     p = stop + 1;
   }
-  memcpy(block.data, text.data, text.size);
+  memcpy(block.data, text.data, static_cast<size_t>(p - text.data));
   table[0] = all;
+  table[1] = static_cast<uint32_t>(p - text.data);
   return int_value(env, count);
 }
 

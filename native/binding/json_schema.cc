@@ -9,6 +9,7 @@
 #include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/program.h"
+#include "json/program_lines.h"
 
 namespace tailrace::binding {
 
@@ -128,15 +129,15 @@ bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Un
   return true;
 }
 
-/**
- * decode(id, bytes, start, end): a negative Status; the number of strings when there is none (0); the Latin-1
- * chunk when it is the only one; or [Latin-1 chunks …, UTF-16 chunks …], the number of the former in the
- * array's place 0.
- */
-napi_value decode(napi_env env, napi_callback_info info) {
-  size_t argc = 4;
-  napi_value argv[4];
-  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
+/** The text of a call, bytes[start, end), and the program it is for. */
+struct Call {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  const json::Program* program = nullptr;
+};
+
+/** From id, bytes, start, end. false: not what the facade may send. */
+bool call_of(napi_env env, const JsonSchemaLocal& j, const napi_value* argv, Call* call) noexcept {
   uint32_t id = 0;
   napi_get_value_uint32(env, argv[0], &id);
   napi_typedarray_type type;
@@ -145,25 +146,20 @@ napi_value decode(napi_env env, napi_callback_info info) {
   int64_t start = 0, end = 0;
   if (napi_get_typedarray_info(env, argv[1], &type, &length, &data, nullptr, nullptr) != napi_ok || !data ||
       type != napi_uint8_array)
-    return int_value(env, kNo);
+    return false;
   napi_get_value_int64(env, argv[2], &start);
   napi_get_value_int64(env, argv[3], &end);
   if (start < 0 || end < start || static_cast<uint64_t>(end) > length || id >= j.program_count ||
       !j.programs[id].array || end - start > static_cast<int64_t>(json::kMaxValueTapeBytes))
-    return int_value(env, kNo);
-  json::DecodeTape& t = j.tape;
-  j.stage1.begin(static_cast<const char*>(data) + start, static_cast<size_t>(end - start));
-  switch (json::kernel().run_program(j.stage1, j.programs[id].program, t)) {
-    case json::DecodeStatus::yes:
-      break;
-    case json::DecodeStatus::no:
-    case json::DecodeStatus::no_memory:
-      return int_value(env, kNo);
-    case json::DecodeStatus::need_words:
-      return int_value(env, kNeedWords);
-    case json::DecodeStatus::need_doubles:
-      return int_value(env, kNeedDoubles);
-  }
+    return false;
+  call->data = static_cast<const uint8_t*>(data) + start;
+  call->size = static_cast<size_t>(end - start);
+  call->program = &j.programs[id].program;
+  return true;
+}
+
+/** What both decoders return when the tape is right; buffers that grew large are given back. */
+napi_value strings_of(napi_env env, json::DecodeTape& t) noexcept {
   const char* latin = reinterpret_cast<const char*>(t.latin.data());
   napi_value result = nullptr;
   if (t.utf16_chunks == 0 && t.latin_chunks < 2) {
@@ -183,6 +179,68 @@ napi_value decode(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/**
+ * decode(id, bytes, start, end): a negative Status; the number of strings when there is none (0); the Latin-1
+ * chunk when it is the only one; or [Latin-1 chunks …, UTF-16 chunks …], the number of the former in the
+ * array's place 0.
+ */
+napi_value decode(napi_env env, napi_callback_info info) {
+  size_t argc = 4;
+  napi_value argv[4];
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
+  Call call;
+  if (!call_of(env, j, argv, &call)) return int_value(env, kNo);
+  j.stage1.begin(reinterpret_cast<const char*>(call.data), call.size);
+  switch (json::kernel().run_program(j.stage1, *call.program, j.tape)) {
+    case json::DecodeStatus::yes:
+      return strings_of(env, j.tape);
+    case json::DecodeStatus::no:
+    case json::DecodeStatus::no_memory:
+      break;
+    case json::DecodeStatus::need_words:
+      return int_value(env, kNeedWords);
+    case json::DecodeStatus::need_doubles:
+      return int_value(env, kNeedDoubles);
+  }
+  return int_value(env, kNo);
+}
+
+/**
+ * decodeLines(id, bytes, start, end, maxLine, table): the strings of all lines together, as decode() gives
+ * those of one. The range ends with a newline. table: {lines decoded, lines passed, bytes of them, Status or
+ * 0 of the line behind them}, then a DecodedLine each (native/json/program_lines.h).
+ */
+napi_value decode_lines(napi_env env, napi_callback_info info) {
+  size_t argc = 6;
+  napi_value argv[6];
+  JsonSchemaLocal& j = arguments_of<JsonSchemaLocal>(env, info, &argc, argv);
+  Call call;
+  napi_typedarray_type type;
+  size_t room = 0;
+  void* data = nullptr;
+  double max_line = 0;
+  constexpr size_t kHead = 4;
+  constexpr size_t kRow = sizeof(json::DecodedLine) / sizeof(uint32_t);
+  if (!call_of(env, j, argv, &call) ||
+      napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint32_array || room < kHead + kRow)
+    return int_value(env, kNo);
+  napi_get_value_double(env, argv[4], &max_line);
+  const size_t longest = max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX;
+  uint32_t* table = static_cast<uint32_t*>(data);
+  json::DecodedLines done =
+      json::decode_lines(j.stage1, *call.program, j.tape, call.data, call.size, longest,
+                         reinterpret_cast<json::DecodedLine*>(table + kHead), (room - kHead) / kRow);
+  table[0] = done.count;
+  table[1] = done.lines;
+  table[2] = static_cast<uint32_t>(done.consumed);
+  table[3] = static_cast<uint32_t>(done.status == json::DecodeStatus::yes            ? 0
+                                   : done.status == json::DecodeStatus::need_words   ? kNeedWords
+                                   : done.status == json::DecodeStatus::need_doubles ? kNeedDoubles
+                                                                                     : kNo);
+  return strings_of(env, j.tape);
+}
+
 }  // namespace
 
 Napi::Object init_json_schema(Napi::Env env) {
@@ -199,6 +257,7 @@ Napi::Object init_json_schema(Napi::Env env) {
   export_function(env, exports, "program", program, j);
   export_function(env, exports, "drop", drop, j);
   export_function(env, exports, "decode", decode, j);
+  export_function(env, exports, "decodeLines", decode_lines, j);
   return exports;
 }
 

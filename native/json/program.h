@@ -138,6 +138,40 @@ struct DecodeTape {
   Buffer<uint32_t> utf16_ends;
   size_t latin_chunks = 0;
   size_t utf16_chunks = 0;
+
+  /**
+   * Several texts on one tape: the next one goes on where the last one that was taken ended, its root slot at
+   * words[used.words]. A text that is refused leaves everything as it was. end_batch() closes the open
+   * chunks.
+   */
+  bool batch = false;
+  struct Used {
+    size_t words = 0;
+    size_t doubles = 0;
+    uint32_t latin = 0, latin_start = 0;  // characters, and where the open chunk begins
+    uint32_t utf16 = 0, utf16_start = 0;
+  };
+  Used used;
+
+  void begin_batch() noexcept {
+    batch = true;
+    used = {};
+    latin_chunks = utf16_chunks = 0;
+  }
+  /** false: no memory. */
+  [[nodiscard]] bool end_batch() noexcept {
+    batch = false;
+    return close(latin_ends, latin_chunks, used.latin, used.latin_start) &&
+           close(utf16_ends, utf16_chunks, used.utf16, used.utf16_start);
+  }
+
+ private:
+  static bool close(Buffer<uint32_t>& ends, size_t& count, uint32_t at, uint32_t start) noexcept {
+    if (at == start) return true;
+    if (!ends.reserve(count + 1, count)) return false;
+    ends[count++] = at;
+    return true;
+  }
 };
 
 }  // namespace tailrace::json

@@ -5,11 +5,20 @@ import { acceptSuite } from './suites/accept';
 import { documentsSuite } from './suites/documents';
 import { encodeSuite } from './suites/encode';
 import { hostileSuite } from './suites/hostile';
+import { linesSuite } from './suites/lines';
 import { optionsSuite } from './suites/options';
 import { streamsSuite } from './suites/streams';
 
 export function conformance(name: string, json: typeof Json): { run(): void } {
-  const suites = [acceptSuite, optionsSuite, documentsSuite, encodeSuite, streamsSuite, hostileSuite];
+  const suites = [
+    acceptSuite,
+    optionsSuite,
+    documentsSuite,
+    encodeSuite,
+    streamsSuite,
+    linesSuite,
+    hostileSuite,
+  ];
   const made = suites.map((make) => make(name, json));
   return {
     run() {

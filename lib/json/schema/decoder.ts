@@ -7,6 +7,7 @@ import type { JsonDecode } from '../../backend/json-plan';
 import { kUndecided } from '../../backend/shared';
 import { InvalidArgument, JsonSchemaError } from '../../errors';
 import { bytesOf, impl, type JsonInput } from '../input';
+import { manyOf } from '../many';
 import { type ParseOptions, parseOptions } from '../options';
 import { Checks } from './check';
 import type { Infer } from './infer';
@@ -116,6 +117,10 @@ export function decoder(schema: unknown, options: DecoderOptions = {}): Decoder<
     return range(bytes, 0, bytes.length);
   }
 
+  manyOf.set(whole, (bytes, start, end, maxLine, values, alone) => {
+    const decode = fast === undefined ? prepare() : fast;
+    return decode?.many?.(bytes, start, end, maxLine, values, alone);
+  });
   return Object.assign(whole, { parse: whole, from: accept, parseRange: range });
 }
 

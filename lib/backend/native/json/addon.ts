@@ -72,9 +72,9 @@ export interface AddonJson {
   /** The node at a path (see document.ts), -1, or -2 when a key with an escape may be the one. */
   find(block: Uint8Array, textBytes: number, slots: number, path: Uint8Array, escapes: boolean): number;
   /**
-   * Outlines of the lines of bytes[start, end), which ends with a newline, behind a copy of it. Returns the lines that are not blank;
-   * -1: one is at fault or too long; -2: no room. table: all lines, then for each {end of its text, first word, slots, containers,
-   * flags}.
+   * Outlines of the lines of bytes[start, end), which ends with a newline, behind a copy of it. up to the first that is at fault, too long,
+   * or for which there is no room. Returns the lines that are not blank, or -1. table: all lines, their bytes, then for each
+   * {end of its text, first word, slots, containers, flags}.
    */
   outlineLines(
     bytes: Uint8Array,
@@ -87,7 +87,8 @@ export interface AddonJson {
   check(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
   /**
    * Joins the lines of bytes[start, end), which ends with a newline, into the text of an array in the block (two bytes more than the
-   * range). The lines that are not blank; info: bytes of the text, all lines. -1: some line is not UTF-8, no JSON or too long.
+   * range), up to the first that is not UTF-8, no JSON or too long. The lines that are not blank, or -1; info: bytes of the text,
+   * all lines, their bytes.
    */
   lines(
     bytes: Uint8Array,

@@ -27,9 +27,10 @@ export function createDocuments(
   failure: (input: Input, options: JsonParseOptions | undefined) => Error,
 ): Documents {
   const info = new Uint32Array(kInfoWords);
-  /** Of openLines(): five words a line. */
+  /** Of openLines(): two words, then five for each line. */
+  const kHead = 2;
   const kRow = 5;
-  let table = new Uint32Array(1);
+  let table = new Uint32Array(kHead);
   /** Bytes of a block that holds the text and the outline `told` tells of. */
   const needed = (textBytes: number, told: Uint32Array): number =>
     ((textBytes + 3) & ~3) + 4 * ((told[0] as number) + 3 * (told[1] as number));
@@ -107,14 +108,14 @@ export function createDocuments(
   const openLines: JsonBackend['openLines'] = (bytes, start, end, maxLine) => {
     const size = end - start;
     const block = takeBlock(size * 2 + 4096);
-    if (table.length < 1 + kRow * (size >>> 4)) table = new Uint32Array(1 + kRow * (size >>> 4));
+    if (table.length < kHead + kRow * (size >>> 4)) table = new Uint32Array(kHead + kRow * (size >>> 4));
     const count = native.outlineLines(bytes, start, end, maxLine, block.bytes, table);
     if (count <= 0) giveBlock(block);
-    if (count < 0) return undefined;
+    if (count < 0) return { documents: [], lines: 0, end: start };
     block.users = count;
     const documents = new Array<JsonBackendDocument>(count);
     for (let i = 0; i < count; i++) {
-      const row = 1 + kRow * i;
+      const row = kHead + kRow * i;
       const outline = {
         textBytes: table[row] as number,
         at: table[row + 1] as number,
@@ -133,7 +134,7 @@ export function createDocuments(
         open,
       );
     }
-    return { documents, lines: table[0] as number };
+    return { documents, lines: table[0] as number, end: start + (table[1] as number) };
   };
 
   return { open, openAsync, openShared, openLines };

@@ -182,9 +182,9 @@ function make(addon: NativeAddon): JsonBackend {
     openAsync: (input, options) => documents().openAsync(input, options),
     openShared: (shared) => documents().openShared(shared),
     openLines: (bytes, start, end, maxLine) => documents().openLines(bytes, start, end, maxLine),
-    lines(bytes, start, end, maxLine) {
+    lines(bytes, start, end, maxLine, values) {
       joiner ??= (require('./lines') as typeof import('./lines')).createLines(native, parseRange);
-      return joiner(bytes, start, end, maxLine);
+      return joiner(bytes, start, end, maxLine, values);
     },
     encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
       if (bigintAsInteger) return fallback().encode(value, true);

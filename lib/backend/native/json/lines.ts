@@ -7,19 +7,19 @@ import { type AddonJson, kInfoWords } from './addon';
 import { giveBlock, takeBlock } from './blocks';
 import type { MakeValue } from './document';
 
-/** Less is not worth the check. */
-const kLeast = 512;
-
 export function createLines(native: AddonJson, parseRange: MakeValue): JsonBackend['lines'] {
   const info = new Uint32Array(kInfoWords);
-  return (bytes, start, end, maxLine) => {
-    if (end - start < kLeast) return undefined;
+  return (bytes, start, end, maxLine, values) => {
     const block = takeBlock(end - start + 2);
     try {
       const count = native.lines(bytes, start, end, maxLine, block.bytes, info);
-      if (count < 0) return undefined;
-      const values = parseRange(block.bytes, 0, info[0] as number, undefined) as unknown[];
-      return values.length === count ? { values, lines: info[1] as number } : undefined;
+      if (count < 0) return { lines: 0, end: start };
+      const passed = { lines: info[1] as number, end: start + (info[2] as number) };
+      if (count > 0) {
+        const made = parseRange(block.bytes, 0, info[0] as number, undefined) as unknown[];
+        for (let i = 0; i < count; i++) values.push(made[i]);
+      }
+      return passed;
     } finally {
       giveBlock(block);
     }

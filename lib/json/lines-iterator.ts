@@ -1,0 +1,175 @@
+// The asynchronous iterator of lines(). An async generator would do the same, at three promises a value: here a value that has been
+// read is a promise that is settled already. As with a generator, calls are answered in their order; unlike one, return() does not
+// wait behind a next() that waits for the source.
+
+import { chunkOf, isWhole, orAbort, type Source, sourceOf } from './chunks';
+import type { Splitter } from './splitter';
+
+type Result = IteratorResult<unknown, undefined>;
+
+const kDone: Result = { done: true, value: undefined };
+
+/** What all async generators inherit: [Symbol.asyncDispose], where there is one. */
+const AsyncIteratorPrototype = Object.getPrototypeOf(
+  Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())),
+);
+
+export class LinesIterator implements AsyncIterableIterator<unknown> {
+  readonly #splitter: Splitter;
+  readonly #batch: boolean;
+  readonly #signal: AbortSignal | undefined;
+  readonly #input: unknown;
+  #source: Source | undefined;
+  #begun = false;
+  /** The source has no more. */
+  #ended = false;
+  /** Nothing is given any more. */
+  #closed = false;
+  #values: unknown[] = [];
+  #at = 0;
+  #failed: { error: unknown } | undefined;
+  /** The last call that has not been answered. */
+  #last: Promise<unknown> | undefined;
+  /** Answers a call that waits for the source. */
+  #wake: ((result: Result) => void) | undefined;
+
+  constructor(input: unknown, splitter: Splitter, batch: boolean, signal: AbortSignal | undefined) {
+    this.#input = input;
+    this.#splitter = splitter;
+    this.#batch = batch;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Result> {
+    if (this.#last === undefined) {
+      try {
+        const result = this.#ready();
+        if (result !== undefined) return Promise.resolve(result);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return this.#behind(() => this.#wait());
+  }
+
+  return(value?: unknown): Promise<{ done: true; value: unknown }> {
+    const idle = this.#last === undefined;
+    const stopped = this.#close();
+    const result = { done: true as const, value };
+    this.#wake?.(kDone);
+    const settled = async () => {
+      // a source that nobody waits for has its clean-up waited for
+      if (idle) await stopped;
+      return result;
+    };
+    return idle ? settled() : this.#behind(settled);
+  }
+
+  throw(error?: unknown): Promise<Result> {
+    return this.return().then(() => {
+      throw error;
+    });
+  }
+
+  /** One call behind the other. */
+  #behind<T>(run: () => Promise<T>): Promise<T> {
+    const mine = this.#last === undefined ? run() : this.#last.then(run, run);
+    this.#last = mine;
+    const settle = () => {
+      if (this.#last === mine) this.#last = undefined;
+    };
+    mine.then(settle, settle);
+    return mine;
+  }
+
+  /** Stops the source when it has not ended. */
+  #close(): unknown {
+    if (this.#closed) return undefined;
+    this.#closed = true;
+    this.#values = [];
+    this.#at = 0;
+    if (this.#ended) return undefined;
+    this.#ended = true;
+    return this.#source?.stop();
+  }
+
+  #fail(error: unknown): never {
+    this.#close();
+    throw error;
+  }
+
+  /** What can be answered at once; undefined: the source must be asked. Throws what next() rejects with. */
+  #ready(): Result | undefined {
+    for (;;) {
+      if (this.#closed) return kDone;
+      if (this.#signal?.aborted === true) {
+        this.#open();
+        this.#fail(this.#signal.reason);
+      }
+      if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] };
+      if (this.#failed !== undefined) this.#fail(this.#failed.error);
+      const values: unknown[] = [];
+      let more = false;
+      try {
+        more = this.#splitter.step(values);
+        if (!more && this.#ended) {
+          this.#splitter.finish(values);
+          if (values.length === 0) this.#closed = true;
+        }
+      } catch (error) {
+        // What stands before the bad line is still given.
+        this.#failed = { error };
+      }
+      this.#values = this.#batch && values.length > 0 ? [values] : values;
+      this.#at = 0;
+      if (!more && !this.#ended && values.length === 0 && this.#failed === undefined) return undefined;
+    }
+  }
+
+  #open(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    if (!isWhole(this.#input)) this.#source = sourceOf(this.#input, 'input');
+  }
+
+  async #chunk(): Promise<void> {
+    if (!this.#begun && isWhole(this.#input)) {
+      this.#begun = true;
+      this.#splitter.begin(chunkOf(this.#input));
+      return;
+    }
+    if (this.#source === undefined && this.#begun) {
+      this.#ended = true;
+      return;
+    }
+    this.#open();
+    const { done, value } = await orAbort((this.#source as Source).next(), this.#signal);
+    if (this.#closed) return;
+    if (done === true) this.#ended = true;
+    else this.#splitter.begin(chunkOf(value));
+  }
+
+  #wait(): Promise<Result> {
+    const work = async (): Promise<Result> => {
+      try {
+        for (;;) {
+          const result = this.#ready();
+          if (result !== undefined) return result;
+          await this.#chunk();
+        }
+      } catch (error) {
+        return this.#closed ? Promise.reject(error) : this.#fail(error);
+      }
+    };
+    return new Promise((resolve, reject) => {
+      this.#wake = resolve;
+      work().then(resolve, reject);
+    });
+  }
+}
+
+Object.setPrototypeOf(LinesIterator.prototype, AsyncIteratorPrototype);
