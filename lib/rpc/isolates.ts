@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { BackendGroup, RpcMethodSpec, ServerBackend } from '../backend/contract';
 import { InvalidArgument, TailraceError } from '../errors';
 import type { Logger } from '../server/log';
+import { unlessAborted } from '../server/validate';
 import { MessageTransport } from './by-messages';
 import { newClaims } from './claims';
 import type {
@@ -20,6 +21,8 @@ import type {
 
 const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
+/** One that has lived so long has not died of being started: the next one begins with the first pause again. */
+const kProvenMs = 10_000;
 
 export interface PoolOptions {
   url: string;
@@ -84,15 +87,20 @@ export class IsolatePool {
   private closed = false;
   private restartMs = kRestartFirstMs;
 
-  /** Resolves when every isolate has loaded the module; rejects with the first failure. */
-  static async create(options: PoolOptions, server: ServerBackend): Promise<IsolatePool> {
+  /** Resolves when every isolate has loaded the module; rejects with the first failure, or when the signal aborts. */
+  static async create(
+    options: PoolOptions,
+    server: ServerBackend,
+    signal: AbortSignal | undefined,
+  ): Promise<IsolatePool> {
     const transport =
       server.share === undefined
         ? new MessageTransport(options.queue)
         : new GroupTransport(server.share(options.queue));
     const pool = new IsolatePool(options, transport);
     try {
-      const [facts] = await Promise.all(Array.from({ length: options.isolates }, () => pool.open()));
+      const opened = Promise.all(Array.from({ length: options.isolates }, () => pool.open()));
+      const [facts] = await unlessAborted(opened, signal);
       pool.methods = transport.methods(facts!);
       pool.started = true;
       return pool;
@@ -128,6 +136,7 @@ export class IsolatePool {
     const start: IsolateStart = { url, exposeErrors, queue, group: this.transport.group?.handle, claims };
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: start, name: 'tailrace-rpc' });
     this.workers.add(worker);
+    let joinedAt = Number.POSITIVE_INFINITY;
     return new Promise((resolve, reject) => {
       worker.once('message', (said: IsolateReady) => {
         if ('failed' in said) {
@@ -138,7 +147,7 @@ export class IsolatePool {
         worker.on('message', (messages: FromIsolate[]) => this.receive(worker, messages));
         // It keeps nothing alive by itself: the listening server does. After on(), which refs the port again.
         worker.unref();
-        this.restartMs = kRestartFirstMs;
+        joinedAt = performance.now();
         this.transport.joined(worker, claims);
         resolve(said.ready);
       });
@@ -152,23 +161,29 @@ export class IsolatePool {
         reject(error);
         this.transport.left(worker, error);
         if (this.closed || !this.started) return;
-        log.error('tailrace rpc: calls under way in it have failed:', error);
-        this.restart();
+        if (performance.now() - joinedAt >= kProvenMs) this.restartMs = kRestartFirstMs;
+        const pause = this.restart();
+        log.error(
+          `tailrace rpc: calls under way in it have failed; the next one starts in ${pause} ms:`,
+          error,
+        );
       });
     });
   }
 
-  /** Not at once: a module that fails whenever it is loaded must not turn into a busy loop. */
-  private restart(): void {
+  /** Not at once: a module that fails whenever it is loaded, or soon after, must not turn into a busy loop. */
+  private restart(): number {
+    const pause = this.restartMs;
     const timer = setTimeout(() => {
       this.restarts.delete(timer);
       this.open().catch((error) => {
         if (!this.closed) this.options.log.error('tailrace rpc: an isolate cannot be started:', error);
       });
-    }, this.restartMs);
+    }, pause);
     timer.unref();
     this.restarts.add(timer);
-    this.restartMs = Math.min(this.restartMs * 2, kRestartSlowestMs);
+    this.restartMs = Math.min(pause * 2, kRestartSlowestMs);
+    return pause;
   }
 
   private receive(worker: Worker, messages: FromIsolate[]): void {

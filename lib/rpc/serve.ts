@@ -7,7 +7,7 @@ import { InvalidArgument } from '../errors';
 import { checkLog } from '../server/log';
 import { checkLimits, checkServeOptions, type ServeOptions, serveOptionNames } from '../server/options';
 import { type Server, start } from '../server/start';
-import { flag, integer, optionalFunction, path, record } from '../server/validate';
+import { flag, integer, optionalFunction, path, record, unlessAborted } from '../server/validate';
 import { IsolatePool } from './isolates';
 import { compileMethods, type Methods, makeFailure, type OnCall } from './methods';
 
@@ -84,12 +84,14 @@ export async function serveRpcOn(on: Backend, options: RpcServeOptions): Promise
     return start(on.server, checkServeOptions(given, kNames, specOf(compileMethods(given.methods, compile))));
   }
   // Everything else is checked before the module's code runs.
-  checkServeOptions(given, kNames, specOf([]));
+  const { signal } = checkServeOptions(given, kNames, specOf([]));
+  signal?.throwIfAborted();
   if (isolates === undefined) {
-    const methods = compileMethods(await importMethods(url), compile);
+    const methods = compileMethods(await unlessAborted(importMethods(url), signal), compile);
     return start(on.server, checkServeOptions(given, kNames, specOf(methods)));
   }
-  const pool = await IsolatePool.create({ url, isolates, exposeErrors, queue: limits.queue, log }, on.server);
+  const how = { url, isolates, exposeErrors, queue: limits.queue, log };
+  const pool = await IsolatePool.create(how, on.server, signal);
   try {
     const checked = checkServeOptions(given, kNames, specOf(pool.methods, pool));
     return await start(on.server, checked, () => pool.close());

@@ -54,3 +54,14 @@ export function path(value: unknown, name: string, byDefault?: string): string {
   }
   return given;
 }
+
+/** Rejects with the signal's reason when it aborts first; what is under way is the caller's to end. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

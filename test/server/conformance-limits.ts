@@ -285,6 +285,8 @@ export function conformanceLimits(name: string, backend: Backend): Test {
       client.write(get('/'));
       await until(() => started, 'the handler runs');
       await within(server.close({ drainMs: 50 }), 'close()');
+      const { connections, inFlight } = server.stats();
+      assert.equal({ connections, inFlight }, { connections: 0, inFlight: 0 });
       await client.closed();
       assert.is((reason as Error).name, 'AbortError');
     });

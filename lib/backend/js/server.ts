@@ -31,6 +31,7 @@ class JsServer implements BackendServer {
   private sweeper: NodeJS.Timeout | undefined;
   private refusedNow = 0;
   private closing: Promise<void> | undefined;
+  private emptied: () => void = () => {};
   private listeningAt!: { address: string; family: 'IPv4' | 'IPv6'; port: number };
 
   constructor(spec: ServerSpec) {
@@ -123,7 +124,9 @@ class JsServer implements BackendServer {
       this.http.close(() => {
         clearTimeout(killer);
         clearInterval(this.sweeper);
-        resolve();
+        // It counts a socket as gone before the socket says 'close'.
+        if (this.connections.size === 0) resolve();
+        else this.emptied = resolve;
       });
       for (const connection of this.connections.values()) {
         if (connection.open.size === 0) connection.socket.destroy();
@@ -169,6 +172,7 @@ class JsServer implements BackendServer {
     if (this.connections.size === 0) {
       clearInterval(this.sweeper);
       this.sweeper = undefined;
+      this.emptied();
     }
   }
 
