@@ -275,8 +275,10 @@ export interface MemoryBackend {
 
 // What both server backends answer on their own (the conformance suite holds them to it):
 // - malformed request, HTTP/1.1 without Host, Content-Length with Transfer-Encoding: 400, then close; header
-//   too large or too many: 431, close; body above bodyBytes: 413, close (before any 100 Continue); unknown
-//   Transfer-Encoding: 501; Expect other than 100-continue: 417; a version other than HTTP/1.x: 505 or 400.
+//   too large or too many: 431 or 414, close; body above bodyBytes: 413, close (before any 100 Continue); a coding
+//   before chunked, CONNECT: 501; Expect other than 100-continue: 417; a version other than 1.0 and 1.1: 505. A
+//   request cut short by the peer's end: 400. Row by row: test/server/raw-requests.ts.
+// - 100 Continue only where a route answers; else the reply at once, and close. OPTIONS *: 204 with Allow.
 // - path of no route: 404; path of a route, other method: 405 with Allow; HEAD runs the GET route, its body
 //   dropped. A literal segment beats ':name', from left to right; ':name' never matches an empty segment.
 //   The path is the target up to '?', compared as sent; absolute-form targets lose scheme and authority.
@@ -286,7 +288,7 @@ export interface MemoryBackend {
 //   and closed at once, counted as refused. Queue of the group full: 503 with Retry-After: 1.
 // - a reply without a Content-Type header gets none; 204 and 304 have no body. Own replies are text/plain.
 // - the client gone before the reply: signal() aborts with an AbortError.
-// - health: GET live gives 200 'ok\n'; GET ready 200 'ok\n', or 503 while shedding or draining.
+// - health: GET live gives 200 'ok\n'; GET ready 200 'ok\n', or 503 'not ready\n' while shedding or draining.
 // - close(drainMs): stop listening, close idle connections, replies under way carry Connection: close.
 //   What is left after drainMs: signals abort, sockets are destroyed.
 //

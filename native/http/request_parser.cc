@@ -144,14 +144,14 @@ LineResult read_request_line(const char* at, const char* end, Request& request) 
   if (version[5] != '1' || version[7] > '1') return bad(505);
   request.minor = static_cast<uint8_t>(version[7] - '0');
 
+  // No tunnels here: its authority form is valid for nothing else, and no other form for it.
+  if (request.method == Method::other && request.method_text == "CONNECT") return bad(501);
   request.host = {};
   request.query = {};
   if (*target == '/') {
     const char* stop = version - 1;
     request.path = {target, static_cast<size_t>((question ? question : stop) - target)};
     if (question) request.query = {question + 1, static_cast<size_t>(stop - question - 1)};
-  } else if (request.method_text == "CONNECT") {
-    return bad(501);  // no tunnels here, and its authority form is valid for nothing else
   } else if (!split_other_form(request.target, request)) {
     return bad();
   }

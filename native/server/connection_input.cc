@@ -61,6 +61,8 @@ bool Connection::receive(sched::P& p, ServerLocal& local) noexcept {
     }
     if (got.state == os::IoResult::State::closed) {
       peer_ended();
+      // A message cut short is malformed (RFC 9112 8); whoever ended only its own side reads why.
+      if (started_ns_) refuse(p, local, 400);
       return false;
     }
     server_->stats().bytes_in.add(got.bytes);
@@ -127,6 +129,14 @@ Connection::Step Connection::step(sched::P& p, ServerLocal& local, char* data, s
   }
   if (head.state == http::ParseState::bad) {
     refuse(p, local, head.status);
+    return Step::stop;
+  }
+  if (request.expect_continue && size == head.consumed && !server_->leads(request)) {
+    // It has its reply instead of 100 Continue. Its client may send the body all the same or not (RFC 9110
+    // 10.1.1), so nothing can be read behind it.
+    request.keep_alive = false;
+    dispatch(p, local, data + size, {data + size, 0}, request);
+    started_ns_ = 0;
     return Step::stop;
   }
   if (request.chunked) return begin_chunks(p, local, data, size, head.consumed, request, progress);

@@ -5,6 +5,17 @@ namespace tailrace::server {
 
 namespace {
 
+/** Appends to a list like "GET, HEAD" what is not in it yet. */
+void add_method(std::string& list, std::string_view method) {
+  for (std::string_view rest = list; !rest.empty();) {
+    const size_t comma = rest.find(", ");
+    if (rest.substr(0, comma) == method) return;
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 2);
+  }
+  if (!list.empty()) list += ", ";
+  list += method;
+}
+
 /** Splits "/a/b" into "a" and "/b"; `rest` begins with a slash. */
 std::string_view first_segment(std::string_view rest, std::string_view* after) {
   rest.remove_prefix(1);
@@ -24,13 +35,14 @@ void Router::add_leaf(Node& node, std::string_view method, Endpoint& endpoint, u
   }
   node.leaves.push_back({std::string(method), &endpoint, target});
   if (method == "*") return;
-  if (!node.allow.empty()) node.allow += ", ";
-  node.allow += method;
-  if (method == "GET") node.allow += ", HEAD";
+  add_method(node.allow, method);
+  if (method == "GET") add_method(node.allow, "HEAD");
 }
 
 void Router::add(std::string_view method, std::string_view path, Endpoint& endpoint, uint32_t target) {
   if (path == "*") return add_leaf(otherwise_, method, endpoint, target);
+  if (method != "*") add_method(methods_, method);
+  if (method == "GET") add_method(methods_, "HEAD");
   Node* node = &root_;
   while (!path.empty()) {
     std::string_view after;
@@ -76,7 +88,7 @@ const Router::Leaf* Router::pick(const Node& node, std::string_view method) noex
 }
 
 Router::Match Router::find(std::string_view method, std::string_view path) const noexcept {
-  const Node* node = !path.empty() && path[0] == '/' ? walk(root_, path) : nullptr;
+  const Node* node = path.starts_with('/') ? walk(root_, path) : nullptr;
   if (node) {
     if (const Leaf* leaf = pick(*node, method)) return {leaf->endpoint, leaf->target, {}};
     return {nullptr, 0, node->allow};

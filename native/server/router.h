@@ -29,6 +29,8 @@ class Router {
   void add(std::string_view method, std::string_view path, Endpoint& endpoint, uint32_t target);
   /** HEAD finds the GET route where it has none of its own. */
   Match find(std::string_view method, std::string_view path) const noexcept;
+  /** Every method that some path knows, and OPTIONS: what OPTIONS * is answered with. */
+  std::string_view methods() const noexcept { return methods_; }
 
  private:
   struct Leaf {
@@ -48,6 +50,7 @@ class Router {
 
   Node root_;
   Node otherwise_;
+  std::string methods_ = "OPTIONS";
 };
 
 }  // namespace tailrace::server

@@ -137,8 +137,19 @@ void Server::connection_gone(sched::P& p, Connection& connection) noexcept {
   check_closed(p);
 }
 
+bool Server::leads(const http::Request& request) const noexcept {
+  return router_.find(request.method_text, request.path).endpoint != nullptr;
+}
+
 void Server::route(Exchange& exchange) noexcept {
   const http::Request& request = exchange.request;
+  if (request.path == "*") {  // asked of the server, not of a path (RFC 9110 9.3.7)
+    Reply reply;
+    reply.status = 204;
+    const std::string allow = "Allow: " + std::string(router_.methods()) + "\r\n";
+    reply.lines = allow;
+    return exchange.connection.reply(exchange, reply);
+  }
   const Router::Match match = router_.find(request.method_text, request.path);
   if (match.endpoint) {
     exchange.target = match.target;

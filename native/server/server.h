@@ -56,8 +56,10 @@ class Server {
   ServerStats& stats() noexcept { return stats_; }
   http::Header* headers() noexcept { return headers_; }
 
-  /** Who answers: finds the route and serves, or answers 404 and 405. */
+  /** Who answers: finds the route and serves, or answers 404, 405 and OPTIONS *. */
   void route(Exchange& exchange) noexcept;
+  /** Whether a route answers it: only then is a client told to send the body that it holds back. */
+  bool leads(const http::Request& request) const noexcept;
   /** A group's queue is full: Retry-After. */
   bool shedding() const noexcept { return group_.full() || (shared_ && shared_->full()); }
   /** Calls were put into the group: wake whom that concerns. */

@@ -101,6 +101,7 @@ TEST_CASE("methods, known and other") {
   CHECK(parse(get(kHost, "get / HTTP/1.1"))->request.method == Method::other);
   CHECK(verdict(get(kHost, std::string(33, 'X') + " / HTTP/1.1")) == 501);
   CHECK(verdict(get(kHost, "CONNECT a:1 HTTP/1.1")) == 501);
+  CHECK(verdict(get(kHost, "CONNECT / HTTP/1.1")) == 501);
 }
 
 TEST_CASE("request targets") {

@@ -365,6 +365,23 @@ TEST_CASE("an answer of more than 4 GB is none, not one that is cut") {
   CHECK(status_of(client.reply(rig)) == "503");
 }
 
+TEST_CASE("a request that its peer cuts short is malformed, behind the replies before it") {
+  ServerRig rig;
+  const std::string whole = post(call_text("1", "echo", "[1]"));
+  for (size_t cut = 1; cut < whole.size(); cut += 7) {
+    Client client(rig.port);
+    client.write(whole + whole.substr(0, cut));
+    client.shutdown();
+    CHECK(status_of(client.reply(rig)) == "200");
+    CHECK(status_of(client.reply(rig)) == "400");
+    wait_until([&] {
+      rig.step(1);
+      client.poll();
+      return client.ended() && rig.server->stats().connections.read() == 0;
+    });
+  }
+}
+
 TEST_CASE("a half-closed peer still gets its reply") {
   ServerRig rig;
   Client client(rig.port);

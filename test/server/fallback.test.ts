@@ -1,6 +1,7 @@
 import { jsBackend } from '../../lib/backend/select';
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
+import { conformanceHttp } from './conformance-http';
 import { conformanceLimits } from './conformance-limits';
 import { conformanceNode } from './conformance-node';
 
@@ -8,3 +9,4 @@ onFallback();
 conformance('fallback', jsBackend()).run();
 conformanceLimits('fallback', jsBackend()).run();
 conformanceNode('fallback', jsBackend()).run();
+conformanceHttp('fallback', jsBackend()).run();

@@ -38,6 +38,20 @@ TEST_CASE("literals beat names, from left to right, with backtracking") {
   CHECK(router.find("PUT", "/nowhere").allow.empty());
 }
 
+TEST_CASE("Allow names each method once, and the router knows them all") {
+  Router router;
+  RawEndpoint endpoint;
+  CHECK(router.methods() == "OPTIONS");
+  router.add("GET", "/a", endpoint, 0);
+  router.add("HEAD", "/a", endpoint, 1);
+  router.add("GETS", "/a", endpoint, 2);
+  router.add("DELETE", "/b", endpoint, 3);
+  router.add("*", "/b", endpoint, 4);
+  router.add("*", "*", endpoint, 5);
+  CHECK(router.find("PUT", "/a").allow == "GET, HEAD, GETS");
+  CHECK(router.methods() == "OPTIONS, GET, HEAD, GETS, DELETE");
+}
+
 TEST_CASE("'*' takes what nothing else does") {
   Router router;
   RawEndpoint endpoint;

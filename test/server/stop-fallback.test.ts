@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 import { stopSteps } from './stop-steps';
 
 stopSteps('js').run();

@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 import { onNative } from '../support/backends';
 import { stopSteps } from './stop-steps';
 

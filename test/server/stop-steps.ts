@@ -6,14 +6,26 @@ import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const kChild = join(__dirname, 'fixtures', 'stop.js');
-const kPatienceMs = 60_000;
+const kLoad = join(__dirname, 'fixtures', 'terminate-load.js');
+const kPatienceMs = 120_000;
 
-function run(
-  step: string,
-  backend: string,
-): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
+interface End {
+  code: number | null;
+  signal: string | null;
+  out: string;
+  err: string;
+}
+
+function endedWell({ code, signal, out, err }: End, again = ''): void {
+  assert.is(err, '', again);
+  assert.is(signal, null, `it ended by itself; ${again}`);
+  assert.is(code, 0, again);
+  assert.match(out, /done/, again);
+}
+
+function run(program: string, ...args: string[]): Promise<End> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [kChild, step, backend], {
+    const child = spawn(process.execPath, [program, ...args], {
       timeout: kPatienceMs,
       killSignal: 'SIGKILL',
     });
@@ -36,12 +48,12 @@ export function stopSteps(backend: 'js' | 'native'): Test {
   ) as string[];
   for (const step of [...steps, 'workers', 'terminated workers']) {
     test(step, async () => {
-      const { code, signal, out, err } = await run(step, backend);
-      assert.is(signal, null, 'it ended by itself');
-      assert.is(err, '');
-      assert.is(code, 0);
-      assert.match(out, /done/);
+      endedWell(await run(kChild, step, backend));
     });
   }
+  test('workers that serve isolates, terminated under load', async () => {
+    const seed = process.env.SEED ?? String(Date.now() % 0x7fffffff);
+    endedWell(await run(kLoad, backend, seed), `repeat with: node ${kLoad} ${backend} ${seed}`);
+  });
   return test;
 }

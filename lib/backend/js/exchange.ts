@@ -1,12 +1,15 @@
-// One HTTP request on the fallback server, from its head to its reply: what routes see (BackendRequest), its
-// deadline and signal, and the one place that writes a reply to node:http.
+// One request on the fallback server, from its whole head and body to its reply: what routes see (BackendRequest), its
+// deadline and signal, and the bytes of the reply.
 
-import type * as http from 'node:http';
 import type { BackendRequest, HealthSpec, RawReply } from '../contract';
+import { splitHeaders } from '../header-lines';
 import type { JsConnection } from './connection';
+import type { RequestHead } from './http-head';
 import { reasonOf } from './reasons';
 
-const kNoBytes = Buffer.alloc(0);
+export const continueBytes = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+
+const kNone: RawReply = { status: 500, headers: [], body: '' };
 
 /** A reply of the server itself: a line of plain text. */
 export function plainReply(status: number, text: string, headers: readonly string[] = []): RawReply {
@@ -18,12 +21,12 @@ export function healthReply(
   health: HealthSpec | false,
   method: string,
   path: string,
-  unready: string | undefined,
+  ready: () => boolean,
 ): RawReply | undefined {
   if (health === false || (path !== health.live && path !== health.ready)) return undefined;
   if (method !== 'GET' && method !== 'HEAD')
     return plainReply(405, 'Method Not Allowed', ['Allow', 'GET, HEAD']);
-  if (path === health.ready && unready !== undefined) return plainReply(503, unready);
+  if (path === health.ready && !ready()) return plainReply(503, 'not ready');
   return plainReply(200, 'ok');
 }
 
@@ -31,58 +34,60 @@ export function abortError(message: string): Error {
   return new DOMException(message, 'AbortError');
 }
 
+let dateSecond = -1;
+let dateText = '';
+
+/** RFC 9110 5.6.7; made once a second. */
+function dateNow(): string {
+  const now = Date.now();
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(now).toUTCString();
+  }
+  return dateText;
+}
+
 export class JsExchange implements BackendRequest {
   readonly method: string;
   readonly target: string;
-  params: readonly string[] = [];
+  readonly path: string;
+  readonly keepAlive: boolean;
   readonly deadline: number;
   readonly connection: JsConnection;
-  readonly incoming: http.IncomingMessage;
-  private readonly outgoing: http.ServerResponse;
-  /** The whole body has come. */
-  complete = false;
+  params: readonly string[] = [];
   replied = false;
-  private chunks: Buffer[] = [];
-  private joined: Buffer | undefined;
+  /** The server is looking for what answers it: a reply that comes now comes at once. */
+  routing = false;
+  private readonly head: RequestHead | undefined;
+  private readonly content: Buffer;
+  private reply = kNone;
   private controller: AbortController | undefined;
   private reason: unknown;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    connection: JsConnection,
-    incoming: http.IncomingMessage,
-    outgoing: http.ServerResponse,
-    deadline: number,
-  ) {
+  /** @param head undefined: of a request that could not be read, and is answered only */
+  constructor(connection: JsConnection, head: RequestHead | undefined, body: Buffer, deadline: number) {
     this.connection = connection;
-    this.incoming = incoming;
-    this.outgoing = outgoing;
-    this.method = incoming.method ?? '';
-    this.target = incoming.url ?? '';
+    this.head = head;
+    this.method = head?.method ?? '';
+    this.target = head?.target ?? '';
+    this.path = head?.path ?? '';
+    this.keepAlive = head?.keepAlive ?? false;
+    this.content = body;
     this.deadline = deadline;
   }
 
   rawHeaders(): string[] {
-    const headers = this.incoming.rawHeaders.slice();
-    for (let i = 0; i < headers.length; i += 2) headers[i] = headers[i]!.toLowerCase();
-    return headers;
+    return this.head === undefined ? [] : splitHeaders(this.head.text);
   }
 
   remoteAddress(): string {
     return this.connection.remoteAddress;
   }
 
-  addChunk(chunk: Buffer): void {
-    this.chunks.push(chunk);
-  }
-
   body(): Buffer {
-    if (this.joined === undefined) {
-      if (this.chunks.length === 0) this.joined = kNoBytes;
-      else this.joined = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
-      this.chunks = [];
-    }
-    return this.joined;
+    return this.content;
   }
 
   signal(): AbortSignal {
@@ -101,36 +106,42 @@ export class JsExchange implements BackendRequest {
 
   /** Calls back once at the deadline, unless a reply was sent before. */
   onDeadline(callback: () => void): void {
-    if (this.deadline === Number.POSITIVE_INFINITY || this.replied) return;
+    if (this.replied) return;
     this.timer = setTimeout(callback, Math.min(Math.max(this.deadline - Date.now(), 0), 0x7fffffff));
     this.timer.unref();
   }
 
-  sendContinue(): void {
-    this.outgoing.writeContinue();
-  }
-
-  /** Sends the reply, once; false when one was sent before or nobody is there any more. */
-  send(reply: RawReply, close: boolean): boolean {
-    if (this.replied) return false;
+  /** Gives the reply to the connection, once; later ones, and those for nobody, are dropped. */
+  send(reply: RawReply): void {
+    if (this.replied) return;
     this.replied = true;
     clearTimeout(this.timer);
-    this.chunks = [];
-    if (this.connection.gone) return false;
-    const { status } = reply;
-    const headers = reply.headers.slice();
-    const bodiless = status === 204 || status === 304;
-    const size = typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.byteLength;
-    if (!bodiless) headers.push('Content-Length', String(size));
-    if (close) headers.push('Connection', 'close');
-    this.outgoing.writeHead(status, reasonOf(status), headers);
-    if (bodiless || this.method === 'HEAD') this.outgoing.end();
-    else this.outgoing.end(reply.body);
-    return true;
+    if (this.connection.gone) return;
+    this.reply = reply;
+    this.connection.ready();
   }
 
-  /** Calls back when the reply has been handed to the system, or never will be. */
-  onSent(callback: () => void): void {
-    this.outgoing.once('close', callback);
+  /** The reply's bytes: a copy, since a handler may go on using what it returned. */
+  encode(keepAlive: boolean): Buffer {
+    const { status, headers, body } = this.reply;
+    let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
+    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    const bodiless = status === 204 || status === 304;
+    let size = 0;
+    if (!bodiless) {
+      size = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+      text += `Content-Length: ${size}\r\n`;
+    }
+    if (!keepAlive) text += 'Connection: close\r\n';
+    else if (this.head?.minor === 0) text += 'Connection: keep-alive\r\n';
+    text += `Date: ${dateNow()}\r\n\r\n`;
+    if (bodiless || this.method === 'HEAD') size = 0;
+    const bytes = Buffer.allocUnsafe(text.length + size);
+    bytes.write(text, 0, 'latin1');
+    if (size > 0) {
+      if (typeof body === 'string') bytes.write(body, text.length);
+      else bytes.set(body, text.length);
+    }
+    return bytes;
   }
 }

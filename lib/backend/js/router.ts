@@ -21,27 +21,22 @@ function makeNode(): RouteNode {
   return { literals: new Map(), param: undefined, routes: undefined };
 }
 
-/** The path of a request target: without query; without scheme and authority when it has them. */
-export function pathOf(target: string): string {
-  let from = 0;
-  if (target.charCodeAt(0) !== 0x2f && target !== '*') {
-    const authority = target.indexOf('://');
-    if (authority > 0) {
-      from = authority + 3;
-      while (from < target.length && target[from] !== '/' && target[from] !== '?') from++;
-    }
-  }
-  const query = target.indexOf('?', from);
-  const path = query < 0 ? target.slice(from) : target.slice(from, query);
-  return path === '' ? '/' : path;
+/** The value of Allow: each once, HEAD with GET. */
+function listOf(methods: readonly string[]): string {
+  const list = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return [...new Set(list)].filter((method) => method !== '*').join(', ');
 }
 
 export class Router {
   private readonly root = makeNode();
   private readonly plain = new Map<string, Map<string, RouteSpec>>();
   private readonly notFound: RouteSpec | undefined;
+  /** Every method that some path knows: what OPTIONS * is answered with. */
+  readonly methods: string;
 
-  constructor(routes: readonly RouteSpec[]) {
+  constructor(routes: readonly RouteSpec[], health: boolean) {
+    const known = routes.filter(({ path }) => path !== '*').map(({ method }) => method);
+    this.methods = listOf(['OPTIONS', ...(health ? ['GET'] : []), ...known]);
     for (const route of routes) {
       if (route.path === '*') {
         this.notFound = route;
@@ -76,9 +71,7 @@ export class Router {
     const route =
       routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined) ?? routes.get('*');
     if (route !== undefined) return { route, params, allow: undefined };
-    const known = [...routes.keys()];
-    if (routes.has('GET') && !routes.has('HEAD')) known.push('HEAD');
-    return { route: undefined, params, allow: known.join(', ') };
+    return { route: undefined, params, allow: listOf([...routes.keys()]) };
   }
 }
 

@@ -2,6 +2,7 @@
 // address are made when first looked at, from the record that native code keeps until the call is settled.
 
 import type { BackendCall, BackendRequest } from '../contract';
+import { splitHeaders } from '../header-lines';
 import type { Segment } from './segment';
 
 /** What a call asks of its server. */
@@ -10,26 +11,6 @@ export interface CallHost {
   remote(call: NativeCall): string;
   /** Begins to watch the call for its signal: abort() is called when its peer goes away or its time runs out. */
   watch(call: NativeCall): void;
-}
-
-/** Header lines of a request head that the native parser has accepted: name in lower case, value, name … */
-export function splitHeaders(head: string): string[] {
-  const headers: string[] = [];
-  let at = head.indexOf('\r\n') + 2;
-  for (let end = head.indexOf('\r\n', at); end > at; at = end + 2, end = head.indexOf('\r\n', at)) {
-    const colon = head.indexOf(':', at);
-    headers.push(head.slice(at, colon).toLowerCase(), trimSpace(head.slice(colon + 1, end)));
-  }
-  return headers;
-}
-
-/** Spaces and tabs only (RFC 9110 5.5): trim() would take a no-break space too. */
-function trimSpace(value: string): string {
-  let from = 0;
-  let to = value.length;
-  while (from < to && (value[from] === ' ' || value[from] === '\t')) from++;
-  while (to > from && (value[to - 1] === ' ' || value[to - 1] === '\t')) to--;
-  return value.slice(from, to);
 }
 
 abstract class Sealed {
