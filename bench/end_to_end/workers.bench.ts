@@ -48,12 +48,14 @@ async function one(kind: (typeof kKinds)[number]): Promise<void> {
   await ended;
 }
 
-/** By least squares, in KB a worker. */
-function slope(points: Array<[number, number]>): number {
+/** By least squares, in KB a worker, with half the width of its 95 % interval. */
+function slope(points: Array<[number, number]>): [number, number] {
   const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
-  const covariance = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
-  return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+  const spread = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+  const rise = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / spread;
+  const rest = points.reduce((sum, point) => sum + (point[1] - y - rise * (point[0] - x)) ** 2, 0);
+  return [rise, 2 * Math.sqrt(rest / (points.length - 2) / spread)];
 }
 
 async function row(kind: (typeof kKinds)[number]): Promise<void> {
@@ -67,9 +69,9 @@ async function row(kind: (typeof kKinds)[number]): Promise<void> {
     if (done >= kFrom) points.push([done, kb]);
     if (done % 50 < kAtOnce) shown.push((kb / 1024).toFixed(1));
   }
-  const grows = points.length > 1 ? slope(points).toFixed(1) : '-';
+  const grows = points.length > 2 ? slope(points).map((kb) => kb.toFixed(1)) : ['-', '-'];
   console.log(
-    `${kind.server.padEnd(9)} ${kind.client.padEnd(6)} ${grows.padStart(6)} KB a worker   ${shown.join('  ')}`,
+    `${kind.server.padEnd(9)} ${kind.client.padEnd(6)} ${grows[0]!.padStart(6)} ± ${grows[1]!.padEnd(5)} KB a worker   ${shown.join('  ')}`,
   );
 }
 
@@ -78,7 +80,7 @@ if (process.env.TAILRACE_BENCH_ROW !== undefined) {
 } else {
   console.log(
     `backend ${process.env.TAILRACE_BACKEND ?? 'auto'}, seed ${seed}, ${kRuns} workers, ${kAtOnce} at once\n` +
-      `server    client slope from worker ${kFrom} on; RssAnon in MB every 50`,
+      `server    client slope from worker ${kFrom} on, 95 % interval; RssAnon in MB every 50`,
   );
   for (let i = 0; i < kKinds.length; i++) {
     execFileSync(process.execPath, ['--expose-gc', __filename], {

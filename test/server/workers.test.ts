@@ -43,6 +43,8 @@ interface Counts {
   ps: number;
   /** Bytes of blocks in use, and caches, of the core's heap: connections, records, calls, segments' words. */
   bytes: number;
+  /** Bytes of memory that the heap holds, free ones included: what a thread had used goes back when it ends. */
+  committed: number;
   caches: number;
   descriptors: number;
   threads: number;
@@ -67,6 +69,7 @@ function counts(): Counts & { psMade: number } {
     ps,
     psMade,
     bytes: heap[2]!,
+    committed: heap[1]!,
     caches: heap[9]!,
     descriptors: readdirSync('/proc/self/fd').length,
     threads: readdirSync('/proc/self/task').length,
