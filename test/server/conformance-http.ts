@@ -4,7 +4,7 @@ import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import type { Server } from '../../lib/server/start';
-import { get, RawClient } from '../support/http-client';
+import { get, RawClient, until } from '../support/http-client';
 import { makeWithServer } from './conformance';
 import { type RawCase, rawLimits, rawRequests } from './raw-requests';
 
@@ -143,6 +143,103 @@ export function conformanceHttp(name: string, backend: Backend): Test {
       const text = 'GET / HTTP/1.1\r\nHOST:t\r\nX-Y: \t a \xa0b\xe4\xa0 \t\r\nx-y:\r\n\r\n';
       const reply = await client.write(Buffer.from(text, 'latin1')).response();
       assert.equal(JSON.parse(reply!.body), { host: 't', 'x-y': 'a \xa0b\xe4\xa0, ' });
+      client.destroy();
+    });
+  });
+
+  test('draining: requests that have begun are finished, and only the last reply says close', async () => {
+    let release: (() => void) | undefined;
+    const wait = () =>
+      new Promise<string>((resolve) => {
+        release = () => resolve('waited');
+      });
+    await withServer({ routes: { ...rawRoutes, 'GET /wait': wait } }, async (port, server) => {
+      const whole = 'POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc';
+      const [busy, head, body, line, idle] = await Promise.all(
+        Array.from({ length: 5 }, () => RawClient.connect(port)),
+      );
+      await idle!.write(get('/get')).response();
+      // A round trip each, so that the server has what came before.
+      for (const [client, part] of [
+        [head!, whole.slice(0, 20)],
+        [body!, whole.slice(0, -2)],
+        [line!, '\r\n'],
+      ] as const) {
+        await client.write(get('/get')).response();
+        client.write(part);
+      }
+      busy!.write(get('/wait') + get('/get') + get('/nowhere'));
+      await until(() => release !== undefined, 'the handler runs');
+      await until(() => server.stats().bytesIn >= 4 * get('/get').length + 20 + whole.length, 'all has come');
+      const closing = server.close({ drainMs: 15_000 });
+      await Promise.all([idle!.closed(), line!.closed()]);
+      assert.is(idle!.buffered + line!.buffered, '');
+      for (const [client, rest] of [
+        [head!, whole.slice(20)],
+        [body!, whole.slice(-2)],
+      ] as const) {
+        const reply = await client.write(rest).response();
+        assert.is(reply?.body, 'POST abc');
+        assert.is(reply?.headers.connection, 'close');
+        await client.closed();
+      }
+      release!();
+      for (const [want, connection] of [
+        ['waited', undefined],
+        ['get', undefined],
+        ['Not Found\n', 'close'],
+      ]) {
+        const reply = await busy!.response();
+        assert.is(reply?.body, want);
+        assert.is(reply?.headers.connection, connection);
+      }
+      await busy!.closed();
+      await closing;
+    });
+  });
+
+  test('a body in many small pieces, and one with many small chunks, come whole', async () => {
+    await withServer({ routes: rawRoutes, limits: { bodyBytes: 200_000 } }, async (port) => {
+      const client = await RawClient.connect(port);
+      const text = Array.from({ length: 20_000 }, (_, i) => String.fromCharCode(33 + (i % 90))).join('');
+      client.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${text.length}\r\n\r\n`);
+      for (let at = 0; at < text.length; at += 97) {
+        client.write(text.slice(at, at + 97));
+        if (at % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.is((await client.response())?.body, `POST ${text}`);
+      client.write('POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n');
+      for (let at = 0; at < text.length; at += 3) {
+        const piece = text.slice(at, at + 3);
+        client.write(`${piece.length}\r\n${piece}\r\n`);
+      }
+      client.write('0\r\n\r\n');
+      assert.is((await client.response())?.body, `POST ${text}`);
+      client.destroy();
+    });
+  });
+
+  test('a body that a handler keeps is not written over by what comes later', async () => {
+    const kept: Buffer[] = [];
+    const routes = {
+      'POST /': (request: { body: Buffer }) => {
+        kept.push(request.body);
+        return 'ok';
+      },
+    };
+    await withServer({ routes }, async (port) => {
+      const client = await RawClient.connect(port);
+      client.socket.setNoDelay(true);
+      for (const body of ['first', 'other', 'third']) {
+        const text = `POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n${body}`;
+        for (const part of [text.slice(0, 10), text.slice(10, 20), `${text.slice(20)}GET / HT`]) {
+          client.write(part);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        assert.is((await client.response())?.body, 'ok');
+        assert.is((await client.write('TP/1.1\r\nHost: t\r\n\r\n').response())?.status, 405);
+      }
+      assert.equal(kept.map(String), ['first', 'other', 'third']);
       client.destroy();
     });
   });

@@ -9,12 +9,13 @@ import type * as net from 'node:net';
 import type { ServerLimits } from '../contract';
 import { abortError, continueBytes, JsExchange, plainReply } from './exchange';
 import { BodyReader } from './http-body';
-import { parseHead, type RequestHead } from './http-head';
+import { kUnseen, parseHead, type RequestHead, type Seen } from './http-head';
 import { reasonOf } from './reasons';
 
 /** Our end is sent; the peer may take so long to read our reply and to send its own. */
 const kLingerMs = 2000;
 
+const kNoBody = Buffer.alloc(0);
 const kCr = 0x0d;
 const kLf = 0x0a;
 
@@ -47,7 +48,9 @@ export class JsConnection {
   private readonly open: JsExchange[] = [];
   /** Bytes of an incomplete head, or of requests that must wait for their turn. */
   private input: Buffer | undefined;
-  private judged = 0;
+  /** What `input` is the front of while nothing is taken from it: bytes of a slow head are copied once, not once each. */
+  private store: Buffer | undefined;
+  private seen: Seen = kUnseen;
   private head: RequestHead | undefined;
   private body: BodyReader | undefined;
   /** First byte of the request that is being read; 0: none has come. */
@@ -83,8 +86,28 @@ export class JsConnection {
 
   private receive(chunk: Buffer): void {
     if (this.closing || this.gone) return;
-    this.input = this.input === undefined ? chunk : Buffer.concat([this.input, chunk]);
+    this.keep(chunk);
     if (!this.stalled) this.read();
+  }
+
+  private keep(chunk: Buffer): void {
+    const kept = this.input;
+    if (kept === undefined) {
+      this.input = chunk;
+      return;
+    }
+    const size = kept.length + chunk.length;
+    if (this.store === undefined || this.store.length < size) {
+      this.store = Buffer.allocUnsafeSlow(2 * size);
+      kept.copy(this.store);
+    }
+    chunk.copy(this.store, kept.length);
+    this.input = this.store.subarray(0, size);
+  }
+
+  private drop(): void {
+    this.input = undefined;
+    this.store = undefined;
   }
 
   private mayTake(): boolean {
@@ -111,6 +134,8 @@ export class JsConnection {
       at = next;
     }
     this.reading = false;
+    // A body may be a view of what was taken: it is not to be written over.
+    if (at > 0) this.store = undefined;
     this.input = this.closing || this.gone || at === data.length ? undefined : data.subarray(at);
     this.settle();
   }
@@ -119,14 +144,18 @@ export class JsConnection {
   private step(data: Buffer, from: number): number {
     let at = from;
     if (this.head === undefined) {
-      const { head, status, bytes, judged } = parseHead(data, at, this.judged, this.host.limits);
-      this.judged = judged;
+      const { head, status, bytes, seen } = parseHead(data, at, this.seen, this.host.limits);
+      this.seen = seen;
       if (status !== 0) {
         this.refuse(status);
         return -1;
       }
       if (head === undefined) return -1;
       at += bytes;
+      if (!head.chunked && head.length === 0) {
+        this.dispatch(head, kNoBody);
+        return at;
+      }
       this.head = head;
       this.body = new BodyReader(head, this.host.limits);
       if (head.expects && at === data.length && !this.expect(head)) return -1;
@@ -148,7 +177,7 @@ export class JsConnection {
   private expect(head: RequestHead): boolean {
     if (!this.host.leads(head.method, head.path)) {
       head.keepAlive = false;
-      this.dispatch(head, Buffer.alloc(0));
+      this.dispatch(head, kNoBody);
       return false;
     }
     if (this.open.length > 0) this.oweContinue = true;
@@ -181,8 +210,8 @@ export class JsConnection {
     this.closing = true;
     this.oweContinue = false;
     this.startedAt = 0;
-    this.input = undefined;
-    const exchange = new JsExchange(this, undefined, Buffer.alloc(0), 0);
+    this.drop();
+    const exchange = new JsExchange(this, undefined, kNoBody, 0);
     this.begin(exchange);
     exchange.send(plainReply(status, reasonOf(status)));
   }
@@ -242,7 +271,7 @@ export class JsConnection {
         this.read(); // comes back here
         return;
       }
-      this.input = undefined;
+      this.drop();
     }
     if (this.stalled) return;
     if (this.socket.isPaused()) this.socket.resume();
@@ -275,7 +304,7 @@ export class JsConnection {
   left(): void {
     this.gone = true;
     this.leave();
-    this.input = undefined;
+    this.drop();
     this.head = undefined;
     this.body = undefined;
   }

@@ -32,7 +32,13 @@ export interface HeadResult {
   head: RequestHead | undefined;
   status: number;
   bytes: number;
-  /** Of a head that is not complete: how far its lines have been judged. */
+  /** Of a head that is not complete: what the next call need not look at again. */
+  seen: Seen;
+}
+
+/** Bytes of a head that were shown before, and those of them whose lines have been judged. */
+export interface Seen {
+  bytes: number;
   judged: number;
 }
 
@@ -56,8 +62,10 @@ const kBeginsMethod = Uint8Array.from({ length: 256 }, (_, c) =>
 
 const kPartial = 0;
 
+export const kUnseen: Seen = { bytes: 0, judged: 0 };
+
 function refusal(status: number): HeadResult {
-  return { head: undefined, status, bytes: 0, judged: 0 };
+  return { head: undefined, status, bytes: 0, seen: kUnseen };
 }
 
 /** The elements of a comma-separated list in lower case, empty ones left out. */
@@ -185,14 +193,14 @@ function requestLine(text: string): RequestHead | number {
 /** More is wanted, as long as the head may still grow. `lines`: it has a complete line. */
 function wantMore(size: number, judged: number, lines: boolean, limits: Limits): HeadResult {
   if (size >= limits.headerBytes) return refusal(lines ? 431 : 414);
-  return { head: undefined, status: kPartial, bytes: 0, judged };
+  return { head: undefined, status: kPartial, bytes: 0, seen: { bytes: size, judged } };
 }
 
 /**
- * Reads the request head at data[at, data.length). `judged` is that of the call before, which was shown fewer bytes of the
- * same head; 0 at first. At most one empty line before the request line is skipped (RFC 9112 2.2).
+ * Reads the request head at data[at, data.length). `seen` is that of the call before, which was shown fewer bytes of the
+ * same head; kUnseen at first. At most one empty line before the request line is skipped (RFC 9112 2.2).
  */
-export function parseHead(data: Buffer, at: number, judged: number, limits: Limits): HeadResult {
+export function parseHead(data: Buffer, at: number, seen: Seen, limits: Limits): HeadResult {
   const size = data.length - at;
   let start = at;
   if (data[at] === kCr) {
@@ -203,10 +211,15 @@ export function parseHead(data: Buffer, at: number, judged: number, limits: Limi
   if (start < data.length && kBeginsMethod[data[start]!] === 0) return refusal(400);
   if (start >= data.length) return wantMore(size, 0, false, limits);
 
-  // Where lines were judged the empty line may still be the next; else it is behind a request line.
-  const from = Math.max(start, at + judged);
-  const stop = data.indexOf(kEnd, Math.max(start, from - 2));
-  if (stop < 0) return judgeLines(data, at, start, from, limits);
+  const from = Math.max(start, at + seen.judged);
+  // What was shown before may end inside the two line ends.
+  const fresh = Math.max(start, at + seen.bytes);
+  const stop = data.indexOf(kEnd, Math.max(start, fresh - 3));
+  if (stop < 0) {
+    const complete = data.indexOf(kLf, fresh) >= 0;
+    if (!complete) return wantMore(size, from - at, from > start, limits);
+    return judgeLines(data, at, start, from, limits);
+  }
 
   const text = data.toString('latin1', start, stop + 2);
   const skipped = start - at;
@@ -231,13 +244,12 @@ export function parseHead(data: Buffer, at: number, judged: number, limits: Limi
   if (count > limits.headers) framing.fail(431);
   framing.conclude(head);
   if (framing.status !== 0) return refusal(framing.status);
-  return { head, status: 0, bytes: stop + 4 - at, judged: 0 };
+  return { head, status: 0, bytes: stop + 4 - at, seen: kUnseen };
 }
 
-/** The head's end has not come: looks at the lines that became complete. */
+/** The head's end has not come, but that of a line: looks at those that became complete. */
 function judgeLines(data: Buffer, at: number, start: number, from: number, limits: Limits): HeadResult {
   const last = data.lastIndexOf(kLf);
-  if (last < from) return wantMore(data.length - at, from - at, from > start, limits);
   const text = data.toString('latin1', from, last + 1);
   const before = from - at;
   let next = 0;
