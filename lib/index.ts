@@ -110,6 +110,7 @@ export const rpc = lazyModule<typeof import('./rpc')>(() => require('./rpc'), {
 
 export const memory = lazyModule<typeof import('./memory')>(() => require('./memory'), {
   SlabError: true,
+  coreHeap: true,
   explain: true,
   slab: true,
 });

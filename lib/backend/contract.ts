@@ -269,6 +269,8 @@ export interface MemoryBackend {
   readonly coreCounters: BigUint64Array | undefined;
   /** Gives the core's free pages back; returns bytes. 0 on the fallback. */
   purgeCore(): number;
+  /** Most bytes the core's heap may commit, Infinity for no limit; what it refuses is ERR_TAILRACE_OUT_OF_MEMORY. */
+  limitCore(bytes: number): void;
 }
 
 // ---------------------------------------------------------------- server, rpc

@@ -8,11 +8,13 @@
 // A slab belongs to its thread. Its Buffers share ArrayBuffers that cannot be transferred; structuredClone and
 // postMessage of one copy the whole ArrayBuffer it stands in, neighbours included: send a copy (Buffer.from) instead.
 
+import type { CoreHeapStats } from '../backend/contract';
 import { backend } from '../backend/select';
 import { InvalidArgument, onlyKnown } from '../errors';
 import { explainAll, type Outlived } from './guard';
 import { Slab } from './slab';
 
+export type { CoreHeapStats } from '../backend/contract';
 export { SlabError } from './errors';
 export type { Outlived } from './guard';
 export type { SlabLease, SlabScope } from './scope';
@@ -49,4 +51,41 @@ export function slab(options: SlabOptions = {}): Slab {
   }
   if (typeof guard !== 'boolean') throw new InvalidArgument('guard', 'true or false', guard);
   return new Slab(backend().memory, limit, guard);
+}
+
+/** The heap of the native core: connections, requests, documents. Not that of slabs. One for all threads of the process. */
+export interface CoreHeap {
+  /** Its figures now. Takes locks: not for a hot path. */
+  stats(): CoreHeapStats;
+  /**
+   * The same figures, in the same order, read without a call: `Atomics.load(counters, i)`. The core writes them a few times a
+   * second while it is at work. The limit reads as 2^64 - 1 when there is none.
+   */
+  readonly counters: BigUint64Array;
+  /** Gives all free pages back to the system; returns bytes. */
+  purge(): number;
+  /**
+   * Most bytes it may hold, Infinity for no limit (the default). What needs more fails: a parse or a document with
+   * ERR_TAILRACE_OUT_OF_MEMORY, a request with a reply of its own; what is in use stays. Throws InvalidArgument.
+   */
+  limit(bytes: number): void;
+}
+
+/** The heap of the native core; undefined on the fallback, whose memory is V8's. */
+export function coreHeap(): CoreHeap | undefined {
+  const { memory } = backend();
+  if (memory.coreStats() === undefined) return undefined;
+  return {
+    stats: () => memory.coreStats() as CoreHeapStats,
+    get counters(): BigUint64Array {
+      return memory.coreCounters as BigUint64Array;
+    },
+    purge: () => memory.purgeCore(),
+    limit: (bytes) => {
+      if (bytes !== Infinity && !(Number.isSafeInteger(bytes) && bytes >= 0)) {
+        throw new InvalidArgument('bytes', 'an integer from 0, or Infinity', bytes);
+      }
+      memory.limitCore(bytes);
+    },
+  };
 }

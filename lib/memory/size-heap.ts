@@ -39,8 +39,9 @@ export class SizeHeap {
   count = 0;
   /** By number of the block / kArenaBlocks; holes are left by purge(). */
   readonly arenas: (Arena | undefined)[] = [];
-  /** Numbers of free blocks without a view, the next one last. */
+  /** Numbers of free blocks without a view, the next one last; those before #oldest are taken. */
   #bare: number[] = [];
+  #oldest = 0;
   #blocks = 0;
   #resting: RestingRun[] = [];
   #restingBlocks = 0;
@@ -59,13 +60,28 @@ export class SizeHeap {
 
   /** Whether a block is free, with a view or without. */
   get hasFree(): boolean {
-    return this.count > 0 || this.#bare.length > 0;
+    return this.count > 0 || this.#bare.length > this.#oldest;
   }
 
   /** Takes a free block: its number. Only when hasFree. The view it had is none any more. */
   takeNumber(): number {
     if (this.count === 0) return this.#bare.pop() as number;
     return Mark.numberOf(this.free[--this.count] as Buffer);
+  }
+
+  /**
+   * The same for guard mode, which uses no view twice: that block which has been free for longest, so that
+   * whoever writes after free meets the pattern for as long as can be.
+   */
+  takeOldest(): number {
+    const number = this.#bare[this.#oldest++] as number;
+    if (this.#oldest >= 1024 && this.#oldest * 2 > this.#bare.length) this.#forgetTaken();
+    return number;
+  }
+
+  #forgetTaken(): void {
+    this.#bare.splice(0, this.#oldest);
+    this.#oldest = 0;
   }
 
   /** Gives a free block back that will not be used by the view it had. */
@@ -112,6 +128,7 @@ export class SizeHeap {
   drop(arena: Arena): number {
     const slot = arena.base >> kArenaShift;
     const before = this.stats().inUse;
+    this.#forgetTaken();
     const stays = (number: number) => number >> kArenaShift !== slot;
     this.arenas[slot] = undefined;
     const views = this.free.slice(0, this.count).filter((view) => stays(Mark.numberOf(view)));
@@ -166,6 +183,7 @@ export class SizeHeap {
     for (const run of this.#resting) {
       for (let i = 0; i < run.count; i++) put(run.first + i, true);
     }
+    this.#forgetTaken();
     for (const number of this.#bare) put(number, true);
     for (let i = 0; i < this.count; i++) {
       const view = this.free[i] as Buffer;
@@ -219,7 +237,7 @@ export class SizeHeap {
       size: this.blockBytes,
       arenas: this.arenas.reduce((sum, arena) => sum + (arena === undefined ? 0 : 1), 0),
       blocks: this.#blocks,
-      inUse: this.#blocks - this.count - this.#bare.length - this.#restingBlocks,
+      inUse: this.#blocks - this.count - (this.#bare.length - this.#oldest) - this.#restingBlocks,
     };
   }
 }

@@ -69,6 +69,7 @@ export class Slab {
    */
   alloc(size: number): Buffer {
     const buffer = this.allocUnsafe(size);
+    if (size > kMaxPooledBytes) return buffer; // an ArrayBuffer of its own, just made
     // The loop writes whole words: there is room for that in a block, but not before a guard's canary.
     if (size > kLoopBytes || this.#guard !== undefined) {
       buffer.fill(0);
@@ -129,7 +130,7 @@ export class Slab {
   #takeBlock(heap: SizeHeap): number {
     for (;;) {
       if (!heap.hasFree) this.#refill(heap);
-      const number = heap.takeNumber();
+      const number = this.#guard === undefined ? heap.takeNumber() : heap.takeOldest();
       const arena = heap.arenaOf(number);
       if (arena.buffer.byteLength > 0) return number;
       heap.giveNumber(number);
@@ -207,6 +208,7 @@ export class Slab {
    */
   purge(): number {
     let bytes = 0;
+    this.#guard?.forgetRecent();
     for (const heap of this.#heaps) {
       if (heap.arenas.length === 0) continue;
       const [dropped, givenBack] = heap.purge(this.#backend, this.#guard !== undefined);
@@ -264,6 +266,7 @@ export class Slab {
     const heap = pooled
       ? (this.#heaps[sizeClassOf(size + extra)] as SizeHeap)
       : new SizeHeap(this, Math.ceil((size + extra) / 4096) * 4096);
+    guard?.checkRecent();
     const number = this.#takeBlock(heap);
     const arena = heap.arenaOf(number);
     try {
@@ -303,6 +306,7 @@ export class Slab {
       this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
     } else if (this.#guard !== undefined) {
       heap.giveNumber(number); // the next one gets a view of its own
+      this.#guard.rests(arena, number);
     } else {
       heap.free[heap.count++] = buffer;
     }

@@ -81,17 +81,18 @@ uint32_t* info_of(napi_env env, napi_value value) noexcept {
 
 constexpr size_t words_at(size_t text_bytes) noexcept { return (text_bytes + 3) & ~size_t{3}; }
 
-bool keys_allowed(json::Parser& parser, Bytes text, uint32_t policy, uint32_t max_depth) noexcept {
-  if (!(policy & (kForbidProto | kForbidConstructor | kForbidDuplicates))) return true;
+Status check_keys(json::Parser& parser, Bytes text, uint32_t policy, uint32_t max_depth) noexcept {
+  if (!(policy & (kForbidProto | kForbidConstructor | kForbidDuplicates))) return kWritten;
   json::DocumentOptions options;
   options.max_depth = max_depth;
   options.strict_utf8 = policy & kStrictUtf8;
   options.forbid_proto = policy & kForbidProto;
   options.forbid_constructor = policy & kForbidConstructor;
   options.forbid_duplicates = policy & kForbidDuplicates;
-  bool ok = parser.parse(reinterpret_cast<const char*>(text.data), text.size, options, nullptr).ok();
+  const auto parsed = parser.parse(reinterpret_cast<const char*>(text.data), text.size, options, nullptr);
   parser.shrink();
-  return ok;
+  if (parsed.ok()) return kWritten;
+  return parsed.error() == Error::out_of_memory ? kNoMemory : kBad;
 }
 
 /** The outline of a text behind a text of the same size in `block`; `block` may be empty: then only the
@@ -102,7 +103,7 @@ Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, 
       outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth, policy & kStrictUtf8);
   if (status == json::OutlineStatus::no_memory) return kNoMemory;
   if (status != json::OutlineStatus::ok) return kBad;
-  if (!keys_allowed(parser, text, policy, max_depth)) return kBad;
+  if (const Status keys = check_keys(parser, text, policy, max_depth); keys != kWritten) return keys;
   if (info) {
     info[kSlots] = outliner.slot_count();
     info[kContainers] = outliner.container_count();
@@ -167,7 +168,7 @@ napi_value find(napi_env env, napi_callback_info callback) {
   return int_value(env, json::find_path(view, path.data, path.size));
 }
 
-/** check(bytes, start, end, policy, maxDepth): boolean */
+/** check(bytes, start, end, policy, maxDepth): boolean; undefined: no memory to tell */
 napi_value check(napi_env env, napi_callback_info callback) {
   size_t argc = 5;
   napi_value argv[5], result = nullptr;
@@ -180,7 +181,7 @@ napi_value check(napi_env env, napi_callback_info callback) {
   napi_get_value_uint32(env, argv[4], &max_depth);
   Status status = outline_into(d.outliner, d.parser, text, policy, max_depth, {}, nullptr);
   d.outliner.shrink();
-  napi_get_boolean(env, status >= 0, &result);
+  if (status != kNoMemory) napi_get_boolean(env, status >= 0, &result);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/status.h"
 #include "binding/raw.h"
 #include "json/buffer.h"
 #include "json/encode.h"
@@ -104,7 +105,7 @@ napi_value fragments(napi_env env, napi_callback_info info) {
   while (id < j.held_count && j.held[id].array) id++;
   if (id == j.held_count) {
     if (!j.held.reserve(id + 1, id)) {
-      napi_throw_error(env, nullptr, "out of memory");
+      napi_throw_error(env, error_info(Error::out_of_memory).code, error_info(Error::out_of_memory).text);
       return nullptr;
     }
     j.held_count++;

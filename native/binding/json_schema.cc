@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/status.h"
 #include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/program.h"
@@ -91,7 +92,7 @@ napi_value program(napi_env env, napi_callback_info info) {
   while (id < j.program_count && j.programs[id].array) id++;
   if (id == j.program_count) {
     if (!j.programs.reserve(id + 1, id)) {
-      napi_throw_error(env, nullptr, "out of memory");
+      napi_throw_error(env, error_info(Error::out_of_memory).code, error_info(Error::out_of_memory).text);
       return nullptr;
     }
     j.program_count++;

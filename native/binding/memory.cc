@@ -87,6 +87,19 @@ Napi::Value publish_heap(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+Napi::Value limit_heap(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const double bytes =
+      info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1.0;
+  // Written so that NaN fails too.
+  if (!(bytes >= 0)) {
+    Napi::TypeError::New(env, "limit(bytes)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  memory::set_limit(bytes >= 0x1p63 ? memory::kUnlimited : static_cast<size_t>(bytes));
+  return env.Undefined();
+}
+
 Napi::Value purge_heap(const Napi::CallbackInfo& info) {
   env_local(info.Env()).cache.flush();
   return Napi::Number::New(info.Env(), static_cast<double>(memory::purge()));
@@ -99,6 +112,7 @@ Napi::Object init_memory(Napi::Env env) {
   exports.Set("giveBack", Napi::Function::New(env, give_back, "giveBack"));
   exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
   exports.Set("publish", Napi::Function::New(env, publish_heap, "publish"));
+  exports.Set("limit", Napi::Function::New(env, limit_heap, "limit"));
   exports.Set("purge", Napi::Function::New(env, purge_heap, "purge"));
 #if defined(NDEBUG)
   exports.Set("debug", Napi::Boolean::New(env, false));

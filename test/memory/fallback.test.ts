@@ -1,9 +1,22 @@
 // tailrace/memory on the JavaScript fallback.
 
+import * as assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import { coreHeap } from '../../lib/memory';
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
+import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onFallback();
 conformance('fallback').run();
+guarded('fallback').run();
 misuse('fallback').run();
+
+const test = suite('memory, fallback only');
+
+test("the core's heap: there is none", () => {
+  assert.equal(coreHeap(), undefined);
+});
+
+test.run();

@@ -6,13 +6,17 @@ import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import { backend } from '../../lib/backend/select';
-import { slab } from '../../lib/memory';
+import * as json from '../../lib/json';
+import { type CoreHeap, coreHeap, slab } from '../../lib/memory';
+import { serve } from '../../lib/server';
 import { onNative } from '../support/backends';
 import { conformance } from './conformance';
+import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onNative();
 conformance('native').run();
+guarded('native').run();
 misuse('native').run();
 
 const test = suite('memory, native only');
@@ -86,6 +90,84 @@ test("the core's figures are read without a call, in workers that end at any mom
     await Promise.all(workers.map((worker) => worker.terminate()));
     for (let i = 0; i < 100; i++) memory.purgeCore(); // writes to all that are left
   }
+});
+
+/** Runs with a limit on the core's heap that leaves room for `spare` bytes, and lifts it. */
+async function limited(heap: CoreHeap, spare: number, run: () => unknown): Promise<void> {
+  heap.purge();
+  heap.limit(heap.stats().committed + spare);
+  try {
+    await run();
+  } finally {
+    heap.limit(Infinity);
+  }
+}
+
+test('coreHeap: a limit that is reached is a named error, and lifting it is all it takes', async () => {
+  const heap = coreHeap();
+  assert.ok(heap !== undefined);
+  for (const bad of [-1, NaN, 1.5, -Infinity, '5', undefined]) {
+    assert.throws(() => heap.limit(bad as number), { code: 'ERR_TAILRACE_INVALID_ARG', message: /"bytes"/ });
+  }
+  assert.equal(heap.stats().limit, Infinity);
+  const document = Buffer.from(`[${'{"a":[1,2,3],"b":"text"},'.repeat(200_000)}0]`);
+  const outOfMemory = { name: 'TailraceError', code: 'ERR_TAILRACE_OUT_OF_MEMORY' };
+  await limited(heap, 1 << 20, async () => {
+    assert.ok(heap.stats().limit < Infinity);
+    for (let i = 0; i < 20; i++) {
+      assert.throws(() => json.open(document), outOfMemory);
+    }
+    assert.throws(() => json.open(document, { duplicateKeys: 'error' }), outOfMemory);
+    await assert.rejects(json.openAsync(document), outOfMemory);
+    // What can be done without the core's heap is done, and right.
+    assert.equal(json.validate(document), true);
+    assert.equal(json.validate(document.subarray(1)), false);
+    assert.equal(json.minify(document).length, document.length);
+    assert.equal((json.parse(document) as unknown[]).length, 200_001);
+    assert.equal(json.encode(json.parse(document)).length, document.length);
+    const schema = { type: 'array', items: { type: 'number' } } as const;
+    assert.deepEqual(json.decoder(schema)(Buffer.from('[1,2]')), [1, 2]);
+    assert.equal(json.encoder(schema)([1, 2]).toString(), '[1,2]');
+    assert.ok(heap.stats().refused >= 20);
+    assert.ok(heap.stats().committed <= heap.stats().limit);
+    assert.equal(json.open('[1,2]').get('/1'), 2); // what fits still goes
+  });
+  const opened = json.open(document);
+  assert.equal(opened.get('/199999/b'), 'text');
+  opened.close();
+});
+
+test('coreHeap: a server that may take no more memory answers or closes, and serves again afterwards', async () => {
+  const heap = coreHeap() as CoreHeap;
+  const server = await serve({
+    port: 0,
+    routes: { 'POST /length': (request) => String(request.body.length) },
+    limits: { bodyBytes: 8 << 20 },
+  });
+  const { port } = server.address() as { port: number };
+  const post = async (bytes: number): Promise<string> => {
+    try {
+      const reply = await fetch(`http://127.0.0.1:${port}/length`, {
+        method: 'POST',
+        body: Buffer.alloc(bytes),
+      });
+      const text = await reply.text();
+      return reply.status === 200 ? text : String(reply.status);
+    } catch {
+      return 'closed';
+    }
+  };
+  assert.equal(await post(4 << 20), String(4 << 20));
+  await limited(heap, 256 << 10, async () => {
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => post(4 << 20)));
+    assert.ok(
+      outcomes.every((outcome) => outcome !== String(4 << 20)),
+      `${outcomes}`,
+    );
+  });
+  assert.equal(await post(4 << 20), String(4 << 20));
+  assert.equal(await post(10), '10');
+  await server.close();
 });
 
 test('workers with slabs of their own, ended at any moment, leave nothing behind', async () => {

@@ -12,5 +12,6 @@ export function create(): MemoryBackend {
     coreStats: () => undefined,
     coreCounters: undefined,
     purgeCore: () => 0,
+    limitCore: () => {},
   };
 }

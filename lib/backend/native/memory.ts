@@ -13,6 +13,8 @@ interface AddonMemory {
   /** From now on the core writes its figures there; the first ten elements, over a SharedArrayBuffer. */
   publish(out: BigUint64Array): void;
   purge(): number;
+  /** Infinity lifts it. */
+  limit(bytes: number): void;
   /** Whether the core is a debug build. */
   readonly debug: boolean;
 }
@@ -51,5 +53,6 @@ export function create(addon: NativeAddon): MemoryBackend {
       return counters;
     },
     purgeCore: () => memory.purge(),
+    limitCore: (bytes) => memory.limit(bytes),
   };
 }

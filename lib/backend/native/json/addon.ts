@@ -19,6 +19,7 @@ export const kSawGeneric = 16;
 
 /** What parse() returns instead of strings. */
 export const kBad = -1;
+export const kOutlineNoMemory = -2;
 export const kBadUtf8 = -2;
 export const kUnsuited = -3;
 export const kNeedWords = -4;
@@ -84,7 +85,8 @@ export interface AddonJson {
     block: Uint8Array,
     table: Uint32Array,
   ): number;
-  check(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
+  /** undefined: there is no memory to tell. */
+  check(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean | undefined;
   /**
    * Joins the lines of bytes[start, end), which ends with a newline, into the text of an array in the block (two bytes more than the
    * range), up to the first that is not UTF-8, no JSON or too long. The lines that are not blank, or -1; info: bytes of the text,
@@ -105,5 +107,6 @@ export interface AddonJson {
   encodeText(text: string, quotes: number, backslashes: number, block: Uint8Array): number;
   /** undefined: not UTF-8. */
   text(bytes: Uint8Array, start: number, end: number): string | undefined;
-  minifyText(bytes: Uint8Array, start: number, end: number): Buffer;
+  /** undefined: no memory. */
+  minifyText(bytes: Uint8Array, start: number, end: number): Buffer | undefined;
 }

@@ -1,10 +1,11 @@
 // Opening documents: at once, on a thread of libuv's pool, or from memory that another thread shared.
 
+import { errorTable, TailraceError } from '../../../errors';
 import type { JsonBackend, JsonBackendDocument, JsonParseOptions, JsonSharedDocument } from '../../contract';
 import { kJsonNoDepthLimit } from '../../contract';
 import { adopt, kOutlined } from '../../json/shared-document';
 import { utf8Of } from '../../json/source';
-import { type AddonJson, kInfoWords, kNoRoom } from './addon';
+import { type AddonJson, kInfoWords, kNoRoom, kOutlineNoMemory } from './addon';
 import { type Block, giveBlock, takeBlock } from './blocks';
 import { type MakeValue, OutlinedDocument } from './document';
 
@@ -19,6 +20,10 @@ export interface Documents {
 
 /** Most texts have less than half a word of outline a byte. */
 const blockFor = (textBytes: number): Block => takeBlock(textBytes + (textBytes >>> 1) + 64);
+
+/** The core's heap is at its limit, or the system refused. */
+const outOfMemory = (): Error =>
+  new TailraceError(errorTable.out_of_memory.code, errorTable.out_of_memory.text);
 
 export function createDocuments(
   native: AddonJson,
@@ -65,7 +70,7 @@ export function createDocuments(
     }
     if (status !== 0) {
       giveBlock(block);
-      throw failure(input, options);
+      throw status === kOutlineNoMemory ? outOfMemory() : failure(input, options);
     }
     return documentOf(block, size, info, options);
   }
@@ -90,6 +95,7 @@ export function createDocuments(
       if (status === 0) return documentOf(block, size, told, options);
       // the input may have changed since: what was read is the copy
       const text = block.bytes.subarray(0, size);
+      if (status === kOutlineNoMemory) throw outOfMemory();
       if (status !== kNoRoom) throw failure(typeof input === 'string' ? input : text, options);
       const larger = takeBlock(needed(size, told));
       larger.bytes.set(text);

@@ -171,12 +171,18 @@ function make(addon: NativeAddon): JsonBackend {
     parseRange,
     validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
       if (typeof input === 'string') return fallback().validate(input, options);
-      return native.check(input, 0, input.length, policyOf(options), options?.maxDepth ?? kJsonNoDepthLimit);
+      const depth = options?.maxDepth ?? kJsonNoDepthLimit;
+      // without memory of the core's, V8's answers
+      return (
+        native.check(input, 0, input.length, policyOf(options), depth) ?? fallback().validate(input, options)
+      );
     },
     minify(input: string | Uint8Array): Buffer {
       if (typeof input === 'string') return fallback().minify(input);
-      if (!native.check(input, 0, input.length, 0, kJsonNoDepthLimit)) throw failure(input, undefined);
-      return native.minifyText(input, 0, input.length);
+      const good = native.check(input, 0, input.length, 0, kJsonNoDepthLimit);
+      if (good === undefined) return fallback().minify(input);
+      if (!good) throw failure(input, undefined);
+      return native.minifyText(input, 0, input.length) ?? fallback().minify(input);
     },
     open: (input, options) => documents().open(input, options),
     openAsync: (input, options) => documents().openAsync(input, options),

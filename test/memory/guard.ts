@@ -1,0 +1,120 @@
+// What guard mode finds, on whatever backend is chosen: stale holders, writes after free, writes behind the end; and that
+// everything else works as without it.
+
+import * as assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import { SlabError, slab } from '../../lib/memory';
+import { sizeClassOf, sizeOfClass } from '../../lib/memory/size-classes';
+
+const twice = { name: 'SlabError', code: 'ERR_TAILRACE_DOUBLE_FREE' };
+/** With the place of allocation: this file. */
+const useAfterFree = { code: 'ERR_TAILRACE_USE_AFTER_FREE', message: /test.memory.guard/ };
+
+export function guarded(name: string) {
+  const test = suite(`memory, guard, ${name}`);
+
+  test('guard: a stale holder is caught after reissue', () => {
+    const memory = slab({ guard: true });
+    const stale = memory.alloc(100);
+    memory.free(stale);
+    const next = memory.alloc(100);
+    assert.notEqual(next, stale);
+    assert.throws(
+      () => memory.free(stale),
+      (error: unknown) => {
+        assert.ok(error instanceof SlabError);
+        assert.equal(error.code, twice.code);
+        assert.match(error.message, /test.memory.guard/); // the place of allocation
+        return true;
+      },
+    );
+    memory.free(next);
+  });
+
+  test('guard: writes after free and behind the end', () => {
+    const memory = slab({ guard: true });
+    for (const size of [1, 100, 128, 5000]) {
+      const buffer = memory.alloc(size);
+      memory.free(buffer);
+      buffer[0] = 1;
+      assert.throws(() => memory.alloc(size), {
+        code: 'ERR_TAILRACE_USE_AFTER_FREE',
+        message: /test.memory.guard/,
+      });
+      memory.free(memory.alloc(size));
+      const long = memory.alloc(size);
+      new Uint8Array(long.buffer, long.byteOffset, size + 1)[size] = 7;
+      assert.throws(() => memory.free(long), { code: 'ERR_TAILRACE_BUFFER_OVERFLOW' });
+      memory.free(long);
+    }
+    assert.equal(memory.stats().inUse, 0);
+    assert.ok(memory.purge() > 0);
+  });
+
+  test('guard: scopes, leases and large buffers work the same', () => {
+    const memory = slab({ guard: true });
+    const lease = memory.lease(10);
+    memory.scope((s) => s.alloc(3 << 20).fill(1));
+    lease.release();
+    const buffer = memory.alloc(2 << 20);
+    assert.ok(buffer.every((byte) => byte === 0));
+    memory.free(buffer);
+    assert.throws(() => memory.free(buffer), twice);
+    assert.equal(memory.stats().inUse, 0);
+  });
+
+  test('guard: a late write is found by the next allocation, whatever its size', () => {
+    const memory = slab({ guard: true });
+    const stale = memory.alloc(500);
+    const spare = memory.alloc(500);
+    memory.free(stale);
+    memory.free(spare);
+    memory.free(memory.alloc(60));
+    stale[499] = 1;
+    const { allocations } = memory.stats();
+    assert.throws(() => memory.alloc(9000), useAfterFree);
+    assert.equal(memory.stats().allocations, allocations, 'nothing has changed');
+    memory.free(memory.alloc(9000)); // told once
+  });
+
+  test('guard: a stale holder that writes after others allocated does not hit their bytes', () => {
+    const memory = slab({ guard: true });
+    for (let i = 0; i < 64; i++) memory.free(memory.alloc(100)); // so that there are free blocks
+    const stale = memory.alloc(100);
+    memory.free(stale);
+    const others = Array.from({ length: 20 }, () => memory.alloc(100).fill(7));
+    stale.fill(9);
+    assert.ok(others.every((each) => each.every((byte) => byte === 7)));
+    assert.throws(() => {
+      for (let i = 0; i < 1000; i++) others.push(memory.alloc(100));
+    }, useAfterFree);
+    for (const each of others) memory.free(each);
+  });
+
+  test('guard: what is given back is no write after free', () => {
+    const memory = slab({ guard: true });
+    for (let round = 0; round < 3; round++) {
+      const all = [10, 100, 5000, 70_000, 2 << 20].map((size) => memory.alloc(size));
+      for (const buffer of all) memory.free(buffer);
+      if (round > 0) memory.purge();
+    }
+    memory.free(memory.alloc(1));
+    assert.equal(memory.stats().inUse, 0);
+  });
+
+  test('guard: thousands of blocks of one size are used again and again', () => {
+    const memory = slab({ guard: true });
+    for (let round = 0; round < 4; round++) {
+      const all = Array.from({ length: 3000 }, (_, i) => memory.alloc(40).fill(i));
+      assert.equal(memory.stats().inUse, 3000 * sizeOfClass(sizeClassOf(40 + 16)));
+      assert.ok(all.every((buffer, i) => buffer.every((byte) => byte === (i & 255))));
+      for (const buffer of all) memory.free(buffer);
+      assert.equal(memory.stats().inUse, 0);
+    }
+    const { reserved } = memory.stats();
+    assert.ok(reserved < 3000 * 64 * 1.5, `${reserved}`);
+    assert.equal(memory.purge(), reserved);
+  });
+
+  return test;
+}
