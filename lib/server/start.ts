@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { Backend, BackendServer, ServerBackend, ServerStats } from '../backend/contract';
 import { type CheckedOptions, checkServeOptions, type ServeOptions } from './options';
-import { integer, record } from './validate';
+import { integer, onlyKnown, record } from './validate';
 
 export interface CloseOptions {
   /** How long replies under way may take; then connections are cut. 10 s */
@@ -33,7 +33,8 @@ export class Server extends EventEmitter {
   /** Stops accepting, lets replies under way finish, then closes every connection. Further calls wait for the first. */
   close(options: CloseOptions = {}): Promise<void> {
     if (this.#closed === undefined) {
-      const drainMs = integer(record(options, 'options').drainMs, 'drainMs', 0, 0x7fffffff, 10_000);
+      onlyKnown(record(options, 'options'), ['drainMs'], '');
+      const drainMs = integer(options.drainMs, 'drainMs', 0, 0x7fffffff, 10_000);
       this.#closed = this.#backend
         .close(drainMs)
         .then(() => this.#after())

@@ -125,10 +125,11 @@ Napi::Value remote(const Info& info) {
   return Napi::String::New(info.Env(), text, bytes);
 }
 
-/** cancelled(group, slot, generation): 0 no, 1 its peer went away, 2 its time ran out. */
+/** cancelled(group, slot, generation): 0 no, 1 its peer went away, 2 its time ran out, 3 either, and it is
+ * forgotten. */
 Napi::Value cancelled(const Info& info) {
   const server::Call* call = call_of(info);
-  int32_t answer = 0;
+  int32_t answer = 3;
   if (call) {
     // acquire: what was stored before the expiry; relaxed: a hint. Partners: RequestRecord::expire, and
     // Connection::peer_ended and leave_records

@@ -105,18 +105,20 @@ bool ServerHost::on_loop() noexcept {
     const uint32_t number = group->number;
     group->group.unpark(group->seat);
     const uint32_t cancellations = group->group.cancellations();
-    if (group->drain.pending() || cancellations != group->cancellations) {
+    const bool cancelled = cancellations != group->cancellations;
+    if (group->drain.pending() || cancelled) {
       group->cancellations = cancellations;
-      enter(*group);
+      enter(*group, cancelled ? JsGroup::kWithCancellations : JsGroup::kForCalls);
     }
     // Of a shared group JS takes one call an entry: answers leave before the next call is begun, which may be
     // slow.
     for (uint32_t i = 1; i < kEntriesATurn && find(number) && !group->server && group->drain.pending(); i++) {
       settled |= settle_replies(*group);
-      enter(*group);
+      enter(*group, JsGroup::kForCalls);
     }
     if (find(number)) {
       settled |= settle_replies(*group);
+      if (cancelled) settled |= give_back_expired(*group);  // after JS: signals have fired
       // More than a turn's share waits, or came just now: come back for it.
       if (group->drain.pending() || !group->group.park(group->seat, group->table.size())) loop_.wake();
       if (group->server) tell(*group->server);
@@ -136,13 +138,13 @@ bool ServerHost::pending() const noexcept {
   return false;
 }
 
-void ServerHost::enter(JsGroup& group) noexcept {
+void ServerHost::enter(JsGroup& group, JsGroup::Entered how) noexcept {
   Napi::HandleScope scope(env_);
   int32_t* words = group.reply_words;  // they outlive the group: JS holds them too
   // JS sees that its replies need no flush of their own: they are settled when this scope has closed.
-  words[1] = 1;
+  words[1] = how;
   call(group, group.on_calls, 0, nullptr);
-  words[1] = 0;
+  words[1] = JsGroup::kNot;
 }
 
 /** What happened to the server since JS was told last. */
@@ -192,7 +194,14 @@ bool ServerHost::settle_replies(JsGroup& group) noexcept {
     answer.bytes = {group.reply_bytes + word[5], static_cast<size_t>(word[6])};
     (void)server::settle(*call, answer, cache_);
   }
-  if (count == 0) return false;
+  return count != 0 && leaves_with_turn(group);
+}
+
+bool ServerHost::give_back_expired(JsGroup& group) noexcept {
+  return group.drain.give_back_expired() != 0 && leaves_with_turn(group);
+}
+
+bool ServerHost::leaves_with_turn(JsGroup& group) noexcept {
   if (ours(group)) return true;
   group.group.p()->kick();
   return false;

@@ -24,6 +24,8 @@ struct JsServer;
 
 /** A handler group as one isolate takes from it: of its own server, or shared. */
 struct JsGroup : server::GroupListener {
+  /** Whether JS is entered from here, and with news of cancellations. */
+  enum Entered : int32_t { kNot = 0, kForCalls = 1, kWithCancellations = 2 };
   /** Words of a reply in the reply buffer: slot, generation, kind, status, head bytes, at, bytes. */
   static constexpr uint32_t kReplyWords = 7;
 
@@ -48,7 +50,7 @@ struct JsGroup : server::GroupListener {
   // Shared with JS: memory of this isolate's ArrayBuffers, kept alive by `buffers`.
   Napi::ObjectReference buffers;
   int32_t* words = nullptr;        // of the calls of a batch
-  int32_t* reply_words = nullptr;  // [0] replies waiting, [1] JS is entered from here; then the replies
+  int32_t* reply_words = nullptr;  // [0] replies waiting, [1] an Entered; then the replies
   char* reply_bytes = nullptr;
 
   uint32_t cancellations = 0;  // of the group, as far as JS knows
@@ -111,10 +113,14 @@ class ServerHost final : public LoopHost::Client {
   ServerHost(Napi::Env env, LoopHost& loop, memory::Cache& cache) noexcept
       : env_(env), loop_(loop), cache_(cache) {}
   static ServerHost* on(Napi::Env env, Result<LoopHost*> loop);
-  void enter(JsGroup& group) noexcept;
+  void enter(JsGroup& group, JsGroup::Entered how) noexcept;
+  /** Lets go of calls that nobody waits for. As settle_replies(). */
+  bool give_back_expired(JsGroup& group) noexcept;
   void tell(JsServer& server) noexcept;
   void call(JsGroup& group, const Napi::FunctionReference& function, size_t count,
             const napi_value* values) noexcept;
+  /** What was posted quietly leaves when this environment's P is turned: true; or another one was kicked. */
+  bool leaves_with_turn(JsGroup& group) noexcept;
   bool ours(const JsGroup& group) noexcept { return group.group.p() == loop_.p(); }
   /** Calls come home, connections are closed, records are freed. The P, if it is a server's, is held. */
   void give_up(JsGroup& group) noexcept;

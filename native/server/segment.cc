@@ -59,6 +59,18 @@ Call* CallTable::take(uint32_t slot, uint32_t generation) noexcept {
   return call;
 }
 
+Call* CallTable::take_expired(uint32_t* at) noexcept {
+  while (*at < used_) {
+    const uint32_t slot = (*at)++;
+    Call* call = entries_[slot].call;
+    // relaxed: nothing but the state is looked at; one that expires just now is found the next time
+    if (!call || call->state.load(std::memory_order_relaxed) != CallState::expired) continue;
+    free_slot(slot);
+    return call;
+  }
+  return nullptr;
+}
+
 Call* CallTable::take_any() noexcept {
   for (uint32_t slot = 0; slot < used_; slot++) {
     if (Call* call = entries_[slot].call) {
@@ -186,6 +198,13 @@ uint32_t Drain::refuse(uint32_t max_calls) noexcept {
     server::abandon(*call);
   }
   return refused;
+}
+
+uint32_t Drain::give_back_expired() noexcept {
+  uint32_t slot = 0;
+  uint32_t given = 0;
+  for (; Call* call = table_.take_expired(&slot); given++) give_back(*call);
+  return given;
 }
 
 void Drain::abandon() noexcept {

@@ -40,6 +40,8 @@ class CallTable {
   Call* find(uint32_t slot, uint32_t generation) const noexcept;
   /** The same, and forgets it. */
   Call* take(uint32_t slot, uint32_t generation) noexcept;
+  /** Takes the next one that has expired, at slot `*at` or behind it; null when there is none. */
+  Call* take_expired(uint32_t* at) noexcept;
   /** Takes any one that is left; null when empty. For the end. */
   Call* take_any() noexcept;
   uint32_t size() const noexcept { return size_; }
@@ -98,6 +100,12 @@ class Drain {
    * or kicks the group's P.
    */
   uint32_t refuse(uint32_t max_calls) noexcept;
+  /**
+   * Gives back the calls that have expired: their clients have an answer, or are gone, and a handler that
+   * never settles would keep the record for ever. What it says later is dropped as stale. Returns how many;
+   * the caller then turns or kicks the group's P.
+   */
+  uint32_t give_back_expired() noexcept;
   /** Something waits: in the group, or taken from it and not sealed yet. */
   bool pending() const noexcept { return held_ || group_.size() > 0; }
   /** The isolate ends: calls that it took are answered as abandoned, one that it had not begun is put back.

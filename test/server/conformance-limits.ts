@@ -140,6 +140,31 @@ export function conformanceLimits(name: string, backend: Backend): Test {
     });
   });
 
+  test('a signal that is first looked at when its time is over has aborted already', async () => {
+    let seen: AbortSignal | undefined;
+    let over = () => {};
+    const routes = {
+      'GET /': async (_: unknown, context: { signal: AbortSignal }) => {
+        await new Promise<void>((resolve) => {
+          over = resolve;
+        });
+        seen = context.signal;
+      },
+      'GET /next': () => 'ok',
+    };
+    await withServer({ limits: { requestMs: 50 }, routes }, async (port) => {
+      const client = await RawClient.connect(port);
+      assert.is((await client.write(get('/')).response())!.status, 503);
+      // Whatever was to be let go of has been by now.
+      assert.is((await client.write(get('/next')).response())!.body, 'ok');
+      over();
+      await until(() => seen !== undefined, 'the handler goes on');
+      assert.is(seen!.aborted, true);
+      assert.is((seen!.reason as Error).name, 'TimeoutError');
+      client.destroy();
+    });
+  });
+
   test('a client that vanishes aborts the signal; nothing stays', async () => {
     let aborted = 0;
     let started = 0;

@@ -131,6 +131,40 @@ TEST_CASE("a call that expired in the queue is not begun") {
   group->release(cache);
 }
 
+TEST_CASE("a call that expired while its handler runs goes home without it; what comes later is stale") {
+  memory::Cache cache;
+  test::Loop loop;
+  std::atomic<int> returned{0};
+  HandlerGroup* group = HandlerGroup::create(cache, nullptr, 16);
+  CallTable table(cache);
+  Drain drain(*group, table);
+  RequestRecord* record = make_record(cache, loop.p(), {"[1]", "[2]", "[3]"}, &returned);
+  for (uint32_t i = 0; i < 3; i++) CHECK(group->push(record->calls()[i]));
+  record->calls()[0].deadline_ns = record->calls()[2].deadline_ns = 10;
+  std::vector<int32_t> words(Drain::kWords * Drain::kMaxCalls);
+  std::vector<char> bytes(4096);
+  CHECK(drain.seal(words.data(), 512, bytes.data(), 4096, 0).calls == 3);
+  CHECK(drain.give_back_expired() == 0);
+  CHECK(record->expire(20) != RequestRecord::kSettled);
+  CHECK(drain.give_back_expired() == 2);
+  CHECK(drain.give_back_expired() == 0);
+  CHECK(table.size() == 1);
+  const auto handle = [&](uint32_t i) {
+    const int32_t* word = words.data() + i * Drain::kWords;
+    return table.take(static_cast<uint32_t>(word[0]), static_cast<uint32_t>(word[1]));
+  };
+  CHECK(handle(0) == nullptr);
+  CHECK(handle(2) == nullptr);
+  loop.run();
+  CHECK(returned == 0);  // one of its calls is still under way
+  Call* last = handle(1);
+  CHECK(last == &record->calls()[1]);
+  CHECK(settle(*last, {Call::Kind::result, 200, 0, "1"}, cache));
+  loop.run();
+  CHECK(returned == 1);
+  group->release(cache);
+}
+
 TEST_CASE("without memory for handles calls are refused, not left to spin; afterwards all is as before") {
   memory::Cache cache;
   test::Loop loop;

@@ -24,8 +24,8 @@ export interface CallsAddon extends ReplyAddon {
   refuse(group: number, maxCalls: number): number;
   head(group: number, slot: number, generation: number): string;
   remote(group: number, slot: number, generation: number): string;
-  /** 0: no; 1: the peer went away; 2: its time ran out. */
-  cancelled(group: number, slot: number, generation: number): 0 | 1 | 2;
+  /** 0: no; 1: the peer went away; 2: its time ran out; 3: one of these, and native code has forgotten the call. */
+  cancelled(group: number, slot: number, generation: number): 0 | 1 | 2 | 3;
 }
 
 /** What runs: routes are closures of the serving isolate, methods may be those of a module. */
@@ -105,7 +105,7 @@ export class Calls implements CallHost {
     if (why === 0) return;
     this.watched.delete(call);
     call.abort(
-      why === 1
+      why === 1 || (why === 3 && Date.now() < call.deadline)
         ? new DOMException('The client closed the connection', 'AbortError')
         : new DOMException('The request timed out', 'TimeoutError'),
     );
@@ -115,7 +115,7 @@ export class Calls implements CallHost {
 
   /** Calls wait, or some that are watched may have been cancelled. Microtasks run when this returns. */
   run(): void {
-    for (const call of this.watched) this.checkCancelled(call);
+    if (this.replies.cancellations) for (const call of this.watched) this.checkCancelled(call);
     const { addon, words } = this;
     const tail = addon.callWords * addon.maxCalls;
     for (let left = this.spec.aTurn; left > 0 && this.handle !== 0; ) {

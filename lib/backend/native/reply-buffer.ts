@@ -23,6 +23,8 @@ export interface ReplyAddon {
   ): void;
 }
 
+/** JsGroup::Entered of native/binding/server_host.h */
+const kWithCancellations = 2;
 const kReplies = 1024;
 const kBytes = 128 * 1024;
 /** Up to here a loop over the characters is faster than a call of utf8Write. */
@@ -51,6 +53,11 @@ export class ReplyBuffer {
 
   attach(server: number): void {
     this.server = server;
+  }
+
+  /** JavaScript was entered because calls have been cancelled, if not for that alone. */
+  get cancellations(): boolean {
+    return this.words[1] === kWithCancellations;
   }
 
   /** The server is gone: what comes now has nobody to go to. */
