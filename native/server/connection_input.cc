@@ -290,6 +290,7 @@ void Connection::discard(sched::P& p) noexcept {
   char bin[4096];
   for (int i = 0; i < 16 && stream_.readable(); i++) {
     const os::IoResult got = stream_.read(bin, sizeof bin);
+    server_->stats().bytes_in.add(got.bytes);
     (void)p.spend(0, got.bytes);
     if (got.state == os::IoResult::State::closed || got.state == os::IoResult::State::error) {
       if (!(flags_ & kPeerEnded)) peer_ended();

@@ -38,21 +38,21 @@ function randomOf(run: number): Random {
 async function saidTo(port: number, bytes: Buffer, pieces: readonly number[]): Promise<string> {
   const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const chunks: Buffer[] = [];
-  let reset = '';
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    reset = ` ${error.code}`;
-  });
+  // A server that has refused a request listens for two seconds more, then what we still send is an error: only what it
+  // said is compared.
+  socket.on('error', () => {});
   const closed = new Promise((resolve) => socket.once('close', resolve));
   let at = 0;
   for (const piece of pieces) {
+    if (socket.destroyed) break;
     socket.write(bytes.subarray(at, at + piece));
     at += piece;
     await new Promise((resolve) => setImmediate(resolve));
   }
   socket.end(bytes.subarray(at));
   await closed;
-  return normal(Buffer.concat(chunks).toString('latin1')) + reset;
+  return normal(Buffer.concat(chunks).toString('latin1'));
 }
 
 function normal(text: string): string {
