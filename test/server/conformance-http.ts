@@ -134,6 +134,21 @@ export function conformanceHttp(name: string, backend: Backend): Test {
     });
   });
 
+  test('a request cut short behind others that fill the window is answered too', async () => {
+    await withServer({ routes: rawRoutes, limits: { pipeline: 1 } }, async (port) => {
+      const text = get('/') + get('/') + get('/').slice(0, 20);
+      for (let at = 1; at < text.length; at += 3) {
+        const client = await RawClient.connect(port, { allowHalfOpen: true });
+        client.write(text.slice(0, at));
+        await new Promise((resolve) => setImmediate(resolve));
+        client.write(text.slice(at));
+        client.socket.end();
+        for (const status of [200, 200, 400]) assert.is((await client.response())?.status, status);
+        await client.closed();
+      }
+    });
+  });
+
   test('what a handler sees: obs-text as Latin-1, spaces around a value gone, names in lower case', async () => {
     const routes = {
       'GET /': (request: { headers: Record<string, string> }) => ({ ...request.headers }),

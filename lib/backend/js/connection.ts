@@ -219,8 +219,6 @@ export class JsConnection {
   private ended(): void {
     this.peerEnded = true;
     this.abort(abortError('The client closed the connection'));
-    // A message cut short is malformed (RFC 9112 8); whoever ended only its own side reads why.
-    if (this.startedAt !== 0 && !this.closing) this.refuse(400);
     this.settle();
   }
 
@@ -273,7 +271,10 @@ export class JsConnection {
       }
       this.drop();
     }
+    // The end of the peer's bytes is told also while reading is stopped, and then means nothing yet.
     if (this.stalled) return;
+    // A message cut short is malformed (RFC 9112 8); whoever ended only its own side reads why.
+    if (this.peerEnded && this.startedAt !== 0 && !this.closing) this.refuse(400);
     if (this.socket.isPaused()) this.socket.resume();
     if (this.open.length > 0) return;
     if (this.peerEnded) {
