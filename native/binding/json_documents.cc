@@ -11,7 +11,6 @@
 
 #include "binding/env_local.h"
 #include "binding/raw.h"
-#include "json/encode_text.h"
 #include "json/minify.h"
 #include "json/outline.h"
 #include "json/outline_find.h"
@@ -326,31 +325,6 @@ napi_value minify(napi_env env, napi_callback_info callback) {
   return view;
 }
 
-/**
- * encodeText(text, quotes, backslashes, block): the UTF-8 of a JSON text made by joining pieces, into the
- * block; returns its bytes, -1 when the block is too small (three bytes a unit are enough), or -2 when the
- * text has another number of quotes or backslashes than the pieces were meant to have, or a control
- * character: then some string of it needed an escape.
- */
-napi_value encode_text(napi_env env, napi_callback_info callback) {
-  size_t argc = 4;
-  napi_value argv[4];
-  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
-  (void)d;
-  uint32_t quotes = 0, backslashes = 0;
-  napi_get_value_uint32(env, argv[1], &quotes);
-  napi_get_value_uint32(env, argv[2], &backslashes);
-  Bytes block = bytes_of(env, argv[3]);
-  // first as Latin-1: it is right when no unit is above 0x7f, which the length in UTF-8 tells
-  size_t units = 0, bytes = 0;
-  napi_get_value_string_utf16(env, argv[0], nullptr, 0, &units);
-  if (block.size < units * 2 + 2) return int_value(env, -1);
-  char16_t* wide = reinterpret_cast<char16_t*>(block.data + block.size - ((units * 2 + 2 + 1) & ~size_t{1}));
-  napi_get_value_string_utf16(env, argv[0], wide, units + 1, &units);
-  bytes = json::encode_text(wide, units, block.data, quotes, backslashes);
-  return int_value(env, bytes == json::kNeedsEscape ? -2 : static_cast<int32_t>(bytes));
-}
-
 struct Job {
   memory::Cache cache;
   json::Outliner outliner{cache};
@@ -424,9 +398,9 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
   const struct {
     const char* name;
     napi_callback function;
-  } functions[] = {{"find", find},         {"outline", outline},       {"outlineAsync", outline_async},
-                   {"check", check},       {"lines", lines},           {"outlineLines", outline_lines},
-                   {"minifyText", minify}, {"encodeText", encode_text}};
+  } functions[] = {{"find", find},        {"outline", outline}, {"outlineAsync", outline_async},
+                   {"check", check},      {"lines", lines},     {"outlineLines", outline_lines},
+                   {"minifyText", minify}};
   for (const auto& entry : functions) {
     export_function(env, json, entry.name, entry.function, d);
   }

@@ -50,6 +50,64 @@ uint8_t* write_integer(int32_t value, uint8_t* out) noexcept {
   return out + (10 - at);
 }
 
+uint8_t* write_eight(uint32_t value, uint8_t* out) noexcept {
+  for (int at = 6; at >= 0; at -= 2) {
+    memcpy(out + at, kPairs.of + value % 100 * 2, 2);
+    value /= 100;
+  }
+  return out + 8;
+}
+
+/** Of numbers up to 10^15. */
+uint8_t* write_whole(uint64_t value, uint8_t* out) noexcept {
+  if (value >= 100'000'000) {
+    out = write_whole(value / 100'000'000, out);
+    return write_eight(static_cast<uint32_t>(value % 100'000'000), out);
+  }
+  return write_integer(static_cast<int32_t>(value), out);
+}
+
+constexpr double kTens[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                            1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+/**
+ * Integers, and numbers of few decimals, as most numbers in JSON are; nullptr: neither. Two decimals of at
+ * most fifteen digits are never the same double, so the first that is this double has the digits that
+ * Number::toString gives.
+ */
+uint8_t* write_simple(double value, uint8_t* out) noexcept {
+  const double size = value < 0 ? -value : value;
+  if (!(size < 1e15 && size >= 1e-3)) return nullptr;
+  const uint64_t whole = static_cast<uint64_t>(size);
+  if (value < 0) *out++ = '-';
+  if (static_cast<double>(whole) == size) return write_whole(whole, out);
+  // 10^3 and 10^6 first: what people write; then all that leaves fifteen digits
+  int most = 15;
+  for (uint64_t rest = whole; rest; rest /= 10) most--;
+  const int tries[] = {3, 6, most};
+  for (int places : tries) {
+    if (places > most) continue;
+    const double scaled = size * kTens[places];
+    uint64_t digits = static_cast<uint64_t>(scaled + 0.5);
+    if (digits >= 1'000'000'000'000'000 || static_cast<double>(digits) / kTens[places] != size) continue;
+    while (digits % 10 == 0) {
+      digits /= 10;
+      places--;
+    }
+    uint64_t power = 1;
+    for (int i = 0; i < places; i++) power *= 10;
+    out = write_whole(digits / power, out);
+    *out++ = '.';
+    uint64_t fraction = digits % power;
+    for (int i = places - 1; i >= 0; i--) {
+      out[i] = static_cast<uint8_t>('0' + fraction % 10);
+      fraction /= 10;
+    }
+    return out + places;
+  }
+  return nullptr;
+}
+
 constexpr char kHex[] = "0123456789abcdef";
 
 uint8_t* write_escape(char16_t c, uint8_t* out) noexcept {
@@ -81,7 +139,7 @@ uint8_t* write_escape(char16_t c, uint8_t* out) noexcept {
   }
 }
 
-/** Units that stand for themselves in ASCII, from the first on: how many were written. Whole blocks only. */
+/** Units that stand for themselves in ASCII, from the first on: how many were written. Blocks only. */
 size_t write_plain(const char16_t* from, size_t n, uint8_t* out, bool escaping) noexcept {
   size_t i = 0;
 #if defined(__SSE2__)
@@ -99,6 +157,20 @@ size_t write_plain(const char16_t* from, size_t n, uint8_t* out, bool escaping) 
       if (_mm_movemask_epi8(odd)) break;
     }
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), text);
+  }
+  if (n - i >= 8) {
+    __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+    __m128i text = _mm_packus_epi16(a, a);
+    bool plain = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(a, high), _mm_setzero_si128())) == 0xffff;
+    if (escaping && plain) {
+      __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(text, quote), _mm_cmpeq_epi8(text, backslash));
+      odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_min_epu8(text, space), text));
+      plain = _mm_movemask_epi8(odd) == 0;
+    }
+    if (plain) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(out + i), text);
+      i += 8;
+    }
   }
 #else
   (void)from, (void)n, (void)out, (void)escaping;
@@ -143,26 +215,6 @@ uint8_t* write_units(const char16_t* from, size_t n, uint8_t* out, bool escaping
   return out;
 }
 
-/** A string whose units stand in words. */
-uint8_t* write_short(const int32_t* words, size_t n, uint8_t* out) noexcept {
-  char16_t units[64];
-  for (size_t i = 0; i < n; i++) {
-    uint32_t c = static_cast<uint32_t>(words[i]);
-    if (c < 0x80 && c >= 0x20 && c != '"' && c != '\\') {
-      *out++ = static_cast<uint8_t>(c);
-      continue;
-    }
-    // from here on the long way, in pieces that do not part a pair
-    while (i < n) {
-      size_t size = 0;
-      while (i < n && size < 62) units[size++] = static_cast<char16_t>(words[i++]);
-      if (i < n && (units[size - 1] & 0xfc00) == 0xd800) units[size++] = static_cast<char16_t>(words[i++]);
-      out = write_units(units, size, out, true);
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 size_t write_double(double value, uint8_t* out) noexcept {
@@ -171,6 +223,7 @@ size_t write_double(double value, uint8_t* out) noexcept {
     *out = '0';
     return 1;
   }
+  if (uint8_t* end = write_simple(value, out)) return static_cast<size_t>(end - begin);
   char text[32];
   std::to_chars_result end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
   // [-]d[.ddd]e±xx: the digits, and the power of ten of the first
@@ -233,13 +286,28 @@ size_t encode_bound(const Fragments& fragments, const EncodeInput& input) noexce
         bound += 2;
         i++;
         break;
-      case kEncodeIntegers:
-      case kEncodeShort: {
+      case kEncodeIntegers: {
         if (++i >= input.word_count) return 0;
         size_t n = static_cast<uint32_t>(input.words[i]);
         if (n > input.word_count - i - 1) return 0;
         bound += 2 + n * (kIntegerBytes + 1);
         i += n;
+        break;
+      }
+      case kEncodeShort: {
+        if (++i >= input.word_count) return 0;
+        size_t n = static_cast<uint32_t>(input.words[i]);
+        size_t words = n / 2 + (n & 1);
+        if (words > input.word_count - i - 1) return 0;
+        bound += 2 + n * kUnitBytes;
+        i += words;
+        break;
+      }
+      case kEncodeDoubles: {
+        if (++i >= input.word_count) return 0;
+        size_t n = static_cast<uint32_t>(input.words[i]);
+        if (n > input.double_count) return 0;
+        bound += 2 + n;
         break;
       }
       default:
@@ -263,7 +331,11 @@ size_t encode_tape(const Fragments& fragments, const EncodeInput& input, uint8_t
     uint32_t fragment = static_cast<uint32_t>(word) >> 3;
     int32_t from = fragments.offsets[fragment];
     size_t size = static_cast<size_t>(fragments.offsets[fragment + 1] - from);
-    memcpy(out, fragments.bytes + from, size);
+    // most are short: a copy of known size, and what is too much of it is written over
+    if (size <= kFragmentSlack)
+      memcpy(out, fragments.bytes + from, kFragmentSlack);
+    else
+      memcpy(out, fragments.bytes + from, size);
     out += size;
     switch (word & 7) {
       case kEncodeNothing:
@@ -300,9 +372,22 @@ size_t encode_tape(const Fragments& fragments, const EncodeInput& input, uint8_t
       case kEncodeShort: {
         size_t n = static_cast<uint32_t>(*w++);
         *out++ = '"';
-        out = write_short(w, n, out);
+        // both machines we know are little-endian: the first unit of a word is its low half
+        out = write_units(reinterpret_cast<const char16_t*>(w), n, out, true);
         *out++ = '"';
-        w += n;
+        w += n / 2 + (n & 1);
+        break;
+      }
+      case kEncodeDoubles: {
+        size_t n = static_cast<uint32_t>(*w++);
+        if (n > static_cast<size_t>(d_end - d)) return 0;
+        *out++ = '[';
+        for (size_t i = 0; i < n; i++) {
+          if (i) *out++ = ',';
+          out += write_double(d[i], out);
+        }
+        *out++ = ']';
+        d += n;
         break;
       }
       default:

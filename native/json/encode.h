@@ -10,7 +10,8 @@
 //   3 string    one word: its length; the next units, quoted and escaped
 //   4 text      one word: its length; the next units, which are JSON already
 //   5 integers  one word: how many; then as many words: an array
-//   6 short     one word: its length; then as many words, a unit each: a string
+//   6 short     one word: its length; then its units, two in a word: a string
+//   7 doubles   one word: how many; the next so many doubles: an array
 #pragma once
 
 #include <cstddef>
@@ -25,10 +26,13 @@ enum EncodeOp : int32_t {
   kEncodeString = 3,
   kEncodeText = 4,
   kEncodeIntegers = 5,
-  kEncodeShort = 6
+  kEncodeShort = 6,
+  kEncodeDoubles = 7
 };
 
-/** Constant pieces: `offsets` has one more than there are. */
+/** Constant pieces: `offsets` has one more than there are; kFragmentSlack bytes behind the last can be read.
+ */
+constexpr size_t kFragmentSlack = 16;
 struct Fragments {
   const uint8_t* bytes;
   const int32_t* offsets;

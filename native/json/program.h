@@ -15,7 +15,7 @@
 //   3 latin      length; payload: chunk << 12 | offset, in characters
 //   4 utf16      length; payload: chunk << 12 | offset, in units
 //   5 other      "length": 0 null, 1 true, 2 false, 3 one of the schema's strings (payload: which),
-//                4 ""
+//                4 "", from 16 on an array of so many doubles more (payload: index of the first)
 //   6 array      length; payload: word where its slots begin
 //   7 object     payload: word where it begins. By schema: a slot a declared name, then one (array, key and
 //   value
@@ -45,7 +45,14 @@ enum SlotTag : int32_t {
   kSlotArray = 6,
   kSlotObject = 7
 };
-enum SlotOther : int32_t { kSlotNull = 0, kSlotTrue = 1, kSlotFalse = 2, kSlotEnum = 3, kSlotEmpty = 4 };
+enum SlotOther : int32_t {
+  kSlotNull = 0,
+  kSlotTrue = 1,
+  kSlotFalse = 2,
+  kSlotEnum = 3,
+  kSlotEmpty = 4,
+  kSlotDoubles = 16
+};
 
 /** Bits of ProgramNode::types. */
 enum TypeBit : int32_t {
@@ -64,6 +71,7 @@ enum NodeFlag : int32_t {
   kLineKeys = 8,     // further names are a pattern's that line ends do not match
   kObjectRule = 16,  // names, required, additional hold; else any object
   kArrayRule = 32,   // items, prefix, counts hold; else any array
+  kPlainItems = 64,  // nothing is asked of an element that this program does not ask
 };
 /** Instead of a node. */
 enum : int32_t { kSkipIt = -1, kRefuseIt = -2 };

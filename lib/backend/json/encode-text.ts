@@ -1,10 +1,20 @@
 // Encoding by a plan, second half, without native code: the text of a tape. The same as native/json/encode.cc.
 
-import type { EncodeTape } from './encode-walk';
-import { kDouble, kHeaderWords, kInteger, kIntegers, kShort, kString, kText } from './encode-walk';
+import {
+  type EncodeTape,
+  kDouble,
+  kDoubles,
+  kHeaderWords,
+  kInteger,
+  kIntegers,
+  kShort,
+  kString,
+  kText,
+} from './encode-tape';
 
 export function textOf(
-  { words, doubles, wordCount, strings }: EncodeTape,
+  { words, doubles, strings }: EncodeTape,
+  wordCount: number,
   fragments: readonly string[],
 ): string {
   let text = '';
@@ -30,8 +40,17 @@ export function textOf(
       }
       case kShort: {
         const n = words[p++] as number;
-        text += JSON.stringify(String.fromCharCode(...words.subarray(p, p + n)));
-        p += n;
+        let piece = '';
+        for (let i = 0; i < n; i++)
+          piece += String.fromCharCode(((words[p + (i >> 1)] as number) >>> ((i & 1) << 4)) & 0xffff);
+        text += JSON.stringify(piece);
+        p += (n + 1) >> 1;
+        break;
+      }
+      case kDoubles: {
+        const n = words[p++] as number;
+        text += JSON.stringify(Array.from(doubles.subarray(double, double + n)));
+        double += n;
         break;
       }
       case kIntegers: {

@@ -1,67 +1,92 @@
-// Encoding by a plan, first half: a value is walked along with its plan and what its JSON text is made of is written down, as
-// native/json/encode.h says: constant fragments, integers, doubles, and all strings in one. Both backends start here; what
-// makes bytes of it is each one's own.
+// Encoding by a plan, first half: a value is walked along with its plan and what its JSON text is made of is written down
+// (encode-tape.ts). Both backends start here; what makes bytes of it is each one's own.
 //
 // The walk only takes what it is certain of: plain data that fits the plan. Whatever JSON.stringify treats in a way of its own
 // (toJSON, undefined, functions, symbols, bigints, boxed primitives, NaN where a number is wanted) and whatever does not fit
 // ends it, and the facade then does all of it the plain way. So no value is ever written that was not checked, and no check
 // sees another value than the one that is written.
 //
-// No code is generated: names of a schema are data here and in the fragments.
+// One function walks the objects of all schemas. Functions generated for each were tried: they are no faster once V8 has
+// compiled them, and a schema of many objects is slow for as long as that takes.
 
 import { types } from 'node:util';
 import { type JsonPlan, type JsonPlanNode, type JsonPlanObject, JsonTypeBit } from '../json-plan';
-
-export const kNothing = 0;
-export const kInteger = 1;
-export const kDouble = 2;
-export const kString = 3;
-export const kText = 4;
-export const kIntegers = 5;
-export const kShort = 6;
-
-/** Words before the first operation, for whoever takes the tape over. */
-export const kHeaderWords = 8;
-/** Up to so many units a string goes into the words. */
-const kShortUnits = 24;
-/** Words that one value (but for lists of integers) takes before it asks for room again. */
-const kRoom = kShortUnits + 8;
-
-/** Fragments every plan has, by number. */
-const kEmpty = 0;
-const kComma = 1;
-const kColon = 2;
-const kOpen = 3;
-const kClose = 4;
-const kOpenArray = 5;
-const kCloseArray = 6;
-const kNull = 7;
-const kTrue = 8;
-const kFalse = 9;
-const kFixed = ['', ',', ':', '{', '}', '[', ']', 'null', 'true', 'false'];
-
-/** Deeper values are left to the plain way; a value that contains itself is one. */
-const kMaxNesting = 200;
-
-export interface EncodeTape {
-  words: Int32Array;
-  doubles: Float64Array;
-  /** The header included. */
-  wordCount: number;
-  doubleCount: number;
-  strings: string;
-}
+import {
+  type EncodeTape,
+  grow,
+  kClose,
+  kCloseArray,
+  kColon,
+  kComma,
+  kEmpty,
+  kFalse,
+  kFixed,
+  kHeaderWords,
+  kInteger,
+  kMaxNesting,
+  kNoItems,
+  kNoMembers,
+  kNull,
+  kOpen,
+  kOpenArray,
+  kRoom,
+  kText,
+  kTrue,
+  putDouble,
+  putNumber,
+  putNumbers,
+  putString,
+  putText,
+  putWord,
+} from './encode-tape';
 
 export interface EncodeWalk {
   readonly fragments: readonly string[];
-  /** false: this value is for the plain way. */
-  walk(value: unknown): boolean;
+  /** Where the tape's words end; -1: this value is for the plain way. */
+  walk(value: unknown): number;
 }
 
-type Emit = (value: unknown, fragment: number) => boolean;
+/** Writes a value at p behind a fragment. Gives the place of the next word; -1: not by this plan. */
+export type Emit = (value: unknown, fragment: number, p: number) => number;
 
 const { getPrototypeOf } = Object;
 const kObject = Object.prototype;
+
+/** Members whose value is written in line: one type, or null too, and no further rule. */
+const kCall = 0;
+const kAnyString = 1;
+const kAnyInteger = 2;
+const kAnyNumber = 3;
+const kAnyBoolean = 4;
+
+interface Member {
+  readonly name: string;
+  /** Behind an opening brace, and one more behind a comma. */
+  readonly fragment: number;
+  readonly required: 0 | 1;
+  readonly kind: number;
+  readonly nullable: boolean;
+  readonly emit: Emit;
+  /** The one that came behind it last. */
+  next: Member | undefined;
+}
+
+function kindOf(node: JsonPlanNode): number {
+  const { types: bits, low, high, minLength, maxLength, strings, check } = node;
+  if (check !== undefined) return kCall;
+  switch (bits & ~JsonTypeBit.null) {
+    case JsonTypeBit.string:
+      return minLength === 0 && maxLength === 0x7fffffff && strings === undefined ? kAnyString : kCall;
+    case JsonTypeBit.integer:
+      return low === -Infinity && high === Infinity ? kAnyInteger : kCall;
+    case JsonTypeBit.integer | JsonTypeBit.number:
+      return low === -Infinity && high === Infinity ? kAnyNumber : kCall;
+    case JsonTypeBit.boolean:
+      return kAnyBoolean;
+    default:
+      return kCall;
+  }
+}
 
 /** Code points, as JSON Schema counts. */
 function lengthFits(text: string, min: number, max: number): boolean {
@@ -80,86 +105,36 @@ function lengthFits(text: string, min: number, max: number): boolean {
 
 export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
   const fragments = [...kFixed];
-  let T = tape.words;
-  let F = tape.doubles;
-  let p = 0;
-  let fp = 0;
-  let strings = '';
-  let nesting = 0;
-
-  function reserve(words: number): void {
-    if (p + words <= T.length) return;
-    const grown = new Int32Array(Math.max(p + words, T.length * 2));
-    grown.set(T);
-    T = grown;
-  }
-
-  function double(value: number, fragment: number): boolean {
-    if (fp === F.length) {
-      const grown = new Float64Array(F.length * 2);
-      grown.set(F);
-      F = grown;
-    }
-    F[fp++] = value;
-    T[p++] = kDouble | (fragment << 3);
-    return true;
-  }
-
-  function number(value: number, fragment: number): boolean {
-    if ((value | 0) !== value) return double(value, fragment);
-    T[p++] = kInteger | (fragment << 3);
-    T[p++] = value;
-    return true;
-  }
-
-  function text(value: string, fragment: number, op: number): boolean {
-    T[p++] = op | (fragment << 3);
-    T[p++] = value.length;
-    strings += value;
-    return true;
-  }
-
-  function string(value: string, fragment: number): boolean {
-    const n = value.length;
-    if (n > kShortUnits) return text(value, fragment, kString);
-    T[p++] = kShort | (fragment << 3);
-    T[p++] = n;
-    for (let i = 0; i < n; i++) T[p++] = value.charCodeAt(i);
-    return true;
-  }
-
-  /** What stands for itself: null, true, false. */
-  function word(fragment: number, which: number): boolean {
-    T[p++] = fragment << 3;
-    T[p++] = which << 3;
-    return true;
-  }
 
   /** V8 writes it, as it would have as a part of the whole. */
-  function whole(value: object, fragment: number): boolean {
-    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return false;
+  function whole(value: object, fragment: number, p: number): number {
+    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return -1;
     const made: string | undefined = JSON.stringify(value);
-    return made !== undefined && text(made, fragment, kText);
+    return made === undefined ? -1 : putText(tape, made, fragment, kText, p);
   }
 
-  const any: Emit = (value, fragment) => {
-    reserve(kRoom);
+  const any: Emit = (value, fragment, p) => {
+    if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
     switch (typeof value) {
       case 'string':
-        return string(value, fragment);
+        return putString(tape, value, fragment, p);
       case 'number':
-        return Number.isFinite(value) ? number(value, fragment) : word(fragment, kNull);
+        return Number.isFinite(value)
+          ? putNumber(tape, value, fragment, p)
+          : putWord(tape, fragment, kNull, p);
       case 'boolean':
-        return word(fragment, value ? kTrue : kFalse);
+        return putWord(tape, fragment, value ? kTrue : kFalse, p);
       case 'object':
-        return value === null ? word(fragment, kNull) : whole(value, fragment);
+        return value === null ? putWord(tape, fragment, kNull, p) : whole(value, fragment, p);
       default:
-        return false;
+        return -1;
     }
   };
 
   const made: Emit[] = [];
-  const emitters: Emit[] = plan.nodes.map((_, i) => (value, fragment) => (made[i] as Emit)(value, fragment));
+  const emitters: Emit[] = plan.nodes.map(
+    (_, i) => (value, fragment, p) => (made[i] as Emit)(value, fragment, p),
+  );
 
   function scalar(node: JsonPlanNode): Emit {
     const { types: bits, low, lowOpen, high, highOpen, minLength, maxLength, check } = node;
@@ -168,86 +143,140 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     const numbers = (bits & (JsonTypeBit.number | JsonTypeBit.integer)) !== 0;
     const bounded = low !== -Infinity || high !== Infinity;
     const anyLength = minLength === 0 && maxLength === 0x7fffffff;
-    return (value, fragment) => {
-      if (check !== undefined && !check(value)) return false;
+    return (value, fragment, p) => {
+      if (check !== undefined && !check(value)) return -1;
       switch (typeof value) {
         case 'string':
-          if ((bits & JsonTypeBit.string) === 0) return false;
-          if (!anyLength && !lengthFits(value, minLength, maxLength)) return false;
-          if (allowed !== undefined && !allowed.has(value)) return false;
-          return string(value, fragment);
+          if ((bits & JsonTypeBit.string) === 0) return -1;
+          if (!anyLength && !lengthFits(value, minLength, maxLength)) return -1;
+          if (allowed !== undefined && !allowed.has(value)) return -1;
+          return putString(tape, value, fragment, p);
         case 'number':
-          if (!numbers || !(fraction ? Number.isFinite(value) : Number.isInteger(value))) return false;
+          if (!numbers || !(fraction ? Number.isFinite(value) : Number.isInteger(value))) return -1;
           if (bounded) {
-            if (!(lowOpen ? value > low : value >= low)) return false;
-            if (!(highOpen ? value < high : value <= high)) return false;
+            if (!(lowOpen ? value > low : value >= low)) return -1;
+            if (!(highOpen ? value < high : value <= high)) return -1;
           }
-          return number(value, fragment);
+          return putNumber(tape, value, fragment, p);
         case 'boolean':
-          return (bits & JsonTypeBit.boolean) !== 0 && word(fragment, value ? kTrue : kFalse);
+          return (bits & JsonTypeBit.boolean) !== 0 ? putWord(tape, fragment, value ? kTrue : kFalse, p) : -1;
         default:
-          return value === null && (bits & JsonTypeBit.null) !== 0 && word(fragment, kNull);
+          return value === null && (bits & JsonTypeBit.null) !== 0 ? putWord(tape, fragment, kNull, p) : -1;
       }
     };
   }
 
-  /** The fragment of a name, first in its object; the next one has a comma before it. */
-  function fragmentOf(name: string): number {
+  /** Two fragments: a name with the brace that opens its object, then with the comma before it. */
+  function fragmentsOf(name: string): number {
     const key = `${JSON.stringify(name)}:`;
-    fragments.push(key, `,${key}`);
+    fragments.push(`{${key}`, `,${key}`);
     return fragments.length - 2;
   }
 
-  function object(rule: JsonPlanObject): Emit {
-    const { members, others, othersInOneLine } = rule;
-    const names = members.map(({ name }) => name);
-    const index = new Map(names.map((name, i) => [name, i]));
-    const emits = members.map(({ node }) => (node === undefined ? any : (emitters[node] as Emit)));
-    const required = members.map((member) => (member.required ? 1 : 0));
-    const wanted = required.reduce<number>((sum, one) => sum + one, 0);
-    const keys = names.map(fragmentOf);
+  function member(name: string, node: number | undefined, required: boolean): Member {
+    const of = node === undefined ? undefined : (plan.nodes[node] as JsonPlanNode);
+    return {
+      name,
+      fragment: fragmentsOf(name),
+      required: required ? 1 : 0,
+      kind: of === undefined ? kCall : kindOf(of),
+      nullable: of !== undefined && (of.types & JsonTypeBit.null) !== 0,
+      emit: node === undefined ? any : (emitters[node] as Emit),
+      next: undefined,
+    };
+  }
+
+  function object({ members, others, othersInOneLine }: JsonPlanObject): Emit {
+    const list = members.map(({ name, node, required }) => member(name, node, required));
+    const index = new Map(list.map((one) => [one.name, one]));
+    const wanted = list.reduce((sum, one) => sum + one.required, 0);
+    // As the members stand in the schema, until it is seen how they come.
+    const head = { next: list[0] } as Member;
+    list.forEach((one, i) => {
+      one.next = list[i + 1];
+    });
     const other = typeof others === 'number' ? (emitters[others] as Emit) : any;
-    const room = 2 * kRoom;
-    return (value, fragment) => {
-      let from = value as Record<string, unknown>;
+
+    function undeclared(name: string, item: unknown, before: number, p: number): number {
+      if (others === 'refuse') return -1;
+      if (othersInOneLine && /[\n\r\u2028\u2029]/.test(name)) return -1;
+      return other(item, kColon, putString(tape, name, before, p));
+    }
+
+    // V8 reads members fastest in a loop over an object that is never another.
+    return function walk(value, fragment, p): number {
+      const from = value as Record<string, unknown>;
       const prototype = getPrototypeOf(from);
-      if (from.toJSON !== undefined) return false;
+      if (from.toJSON !== undefined) return -1;
       if (prototype !== kObject && prototype !== null) {
-        if (types.isBoxedPrimitive(from)) return false;
         // an instance of a class: only its own members are written
-        from = { ...from };
+        return types.isBoxedPrimitive(from) ? -1 : walk({ ...from }, fragment, p);
       }
-      reserve(room);
-      T[p++] = fragment << 3;
-      T[p++] = kOpen << 3;
-      let i = 0;
+      if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+      tape.words[p++] = fragment << 3;
       let found = 0;
-      let next = 0; // 1 behind the first member
+      let c = 0; // 1 behind the first member
+      let at = head;
       for (const name in from) {
         const item = from[name];
-        if (name !== names[i]) i = index.get(name) ?? -1;
-        if (item === undefined) {
-          // left out, so it counts as missing
-          i++;
+        let one = at.next;
+        if (one === undefined || one.name !== name) {
+          one = index.get(name);
+          if (one !== undefined) at.next = one;
+        }
+        // left out, so it counts as missing
+        if (item === undefined) continue;
+        if (p + 2 * kRoom > tape.words.length) grow(tape, p + 2 * kRoom);
+        if (one === undefined) {
+          p = undeclared(name, item, c === 0 ? kOpen : kComma, p);
+          if (p < 0) return -1;
+          c = 1;
           continue;
         }
-        if (i >= 0) {
-          if (!(emits[i] as Emit)(item, (keys[i] as number) + next)) return false;
-          found += required[i] as number;
-        } else {
-          if (others === 'refuse') return false;
-          if (othersInOneLine && /[\n\r\u2028\u2029]/.test(name)) return false;
-          reserve(room);
-          string(name, next === 0 ? kEmpty : kComma);
-          if (!other(item, kColon)) return false;
-          reserve(room);
+        at = one;
+        found += one.required;
+        const before = one.fragment + c;
+        c = 1;
+        switch (one.kind) {
+          case kAnyString:
+            if (typeof item === 'string') {
+              p = putString(tape, item, before, p);
+              continue;
+            }
+            break;
+          case kAnyInteger:
+          case kAnyNumber:
+            if (typeof item === 'number') {
+              if ((item | 0) === item) {
+                const { words } = tape;
+                words[p] = (before << 3) | kInteger;
+                words[p + 1] = item;
+                p += 2;
+                continue;
+              }
+              if (one.kind === kAnyNumber ? item - item !== 0 : !Number.isInteger(item)) return -1;
+              p = putDouble(tape, item, before, p);
+              continue;
+            }
+            break;
+          case kAnyBoolean:
+            if (typeof item === 'boolean') {
+              p = putWord(tape, before, item ? kTrue : kFalse, p);
+              continue;
+            }
+            break;
+          default:
+            p = one.emit(item, before, p);
+            if (p < 0) return -1;
+            continue;
         }
-        next = 1;
-        i++;
+        if (item !== null || !one.nullable) return -1;
+        p = putWord(tape, before, kNull, p);
       }
-      reserve(kRoom);
-      T[p++] = kClose << 3;
-      return found === wanted;
+      if (found !== wanted) return -1;
+      if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+      tape.words[p] = (c === 0 ? kNoMembers : kClose) << 3;
+      return p + 1;
     };
   }
 
@@ -255,42 +284,35 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     const first = prefix.map((node) => emitters[node] as Emit);
     const rest = items === false ? undefined : (emitters[items] as Emit);
     const item = typeof items === 'number' ? (plan.nodes[items] as JsonPlanNode) : undefined;
-    // a list of integers goes over as it is
-    const whole =
+    // a list of numbers goes over as it is
+    const numbers =
       prefix.length === 0 &&
       item !== undefined &&
       item.low === -Infinity &&
       item.high === Infinity &&
       item.check === undefined &&
       (item.types & JsonTypeBit.integer) !== 0;
-    return (value, fragment) => {
+    const integersOnly = item === undefined || (item.types & JsonTypeBit.number) === 0;
+    return (value, fragment, p) => {
       const list = value as unknown[];
       const n = list.length;
-      if (n < minItems || n > maxItems || (rest === undefined && n > first.length)) return false;
-      if ((list as { toJSON?: unknown }).toJSON !== undefined) return false;
-      reserve(n * 2 + kRoom);
-      if (whole && n > 1) {
-        const at = p;
-        T[p++] = kIntegers | (fragment << 3);
-        T[p++] = n;
-        let i = 0;
-        for (; i < n; i++) {
-          const one = list[i] as number;
-          if (typeof one !== 'number' || (one | 0) !== one) break;
-          T[p++] = one;
-        }
-        if (i === n) return true;
-        p = at;
+      if (n < minItems || n > maxItems || (rest === undefined && n > first.length)) return -1;
+      if ((list as { toJSON?: unknown }).toJSON !== undefined) return -1;
+      if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+      if (n === 0) return putWord(tape, fragment, kNoItems, p);
+      if (numbers && n > 1 && typeof list[0] === 'number') {
+        const at = putNumbers(tape, list, integersOnly, fragment, p);
+        if (at >= 0) return at;
       }
-      T[p++] = fragment << 3;
-      T[p++] = kOpenArray << 3;
+      tape.words[p++] = fragment << 3;
       for (let i = 0; i < n; i++) {
         const emit = i < first.length ? (first[i] as Emit) : (rest as Emit);
-        if (!emit(list[i], i === 0 ? kEmpty : kComma)) return false;
+        p = emit(list[i], i === 0 ? kOpenArray : kComma, p);
+        if (p < 0) return -1;
       }
-      reserve(kRoom);
-      T[p++] = kCloseArray << 3;
-      return true;
+      if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+      tape.words[p] = kCloseArray << 3;
+      return p + 1;
     };
   }
 
@@ -299,32 +321,34 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     const lists = node.array === undefined ? undefined : array(node.array);
     const objects = node.object === undefined ? undefined : object(node.object);
     const { types: bits, check } = node;
-    return (value, fragment) => {
+    return (value, fragment, p) => {
       if (typeof value !== 'object' || value === null) {
-        reserve(kRoom);
-        return simple(value, fragment);
+        if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+        return simple(value, fragment, p);
       }
       const isArray = Array.isArray(value);
-      if ((bits & (isArray ? JsonTypeBit.array : JsonTypeBit.object)) === 0) return false;
+      if ((bits & (isArray ? JsonTypeBit.array : JsonTypeBit.object)) === 0) return -1;
       if (check !== undefined) {
         // The check must see what is written: V8 writes it, and it is read back.
-        if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return false;
+        if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return -1;
         const json: string | undefined = JSON.stringify(value);
-        if (json === undefined) return false;
+        if (json === undefined) return -1;
         const back = JSON.parse(json);
-        if (typeof back !== 'object' || back === null || !check(back)) return false;
+        if (typeof back !== 'object' || back === null || !check(back)) return -1;
+        if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
         // what a plan says beside the check is part of the check: it is that of the whole schema
-        return text(json, fragment, kText);
+        return putText(tape, json, fragment, kText, p);
       }
       const emit = isArray ? lists : objects;
       if (emit === undefined) {
-        const boxed = isArray || getPrototypeOf(value) === kObject || getPrototypeOf(value) === null;
-        return boxed && whole(value, fragment);
+        const plain = isArray || getPrototypeOf(value) === kObject || getPrototypeOf(value) === null;
+        if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+        return plain ? whole(value, fragment, p) : -1;
       }
-      if (++nesting > kMaxNesting) return false;
-      const fits = emit(value, fragment);
-      nesting--;
-      return fits;
+      if (++tape.nesting > kMaxNesting) return -1;
+      const next = emit(value, fragment, p);
+      tape.nesting--;
+      return next;
     };
   }
 
@@ -338,20 +362,10 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     fragments,
     walk(value) {
       // members that everything inherits would be taken for everybody's own
-      for (const _ in kObject) return false;
-      p = kHeaderWords;
-      fp = nesting = 0;
-      strings = '';
-      T = tape.words;
-      F = tape.doubles;
-      const done = root(value, kEmpty);
-      tape.words = T;
-      tape.doubles = F;
-      tape.wordCount = p;
-      tape.doubleCount = fp;
-      tape.strings = strings;
-      strings = '';
-      return done;
+      for (const _ in kObject) return -1;
+      tape.doubleCount = tape.nesting = 0;
+      tape.strings = '';
+      return root(value, kEmpty, kHeaderWords);
     },
   };
 }

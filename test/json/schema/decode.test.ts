@@ -176,6 +176,27 @@ const near = fc.letrec<{ near: unknown }>((tie) => ({
   ),
 })).near;
 
+test('lists of fractions, whose elements have rules of their own or none', () => {
+  const lists = ['[]', '[1.5]', '[1.5,2.5,-0.5]', '[1.5,2]', '[1.25,0.5]', '[[1.5],[2.5,1]]', '[1e400]'];
+  const items: AnySchema[] = [
+    true,
+    { type: 'number' },
+    { type: 'number', multipleOf: 0.5 },
+    { type: 'number', maximum: 2 },
+    { enum: [1.5] },
+    { type: ['null', 'number'] },
+    { type: 'array', items: { type: 'number' } },
+  ];
+  for (const item of items) {
+    for (const schema of [
+      { items: item },
+      { prefixItems: [item], items: true },
+      { type: 'array', items: item },
+    ])
+      compare(schema, 'skip', lists);
+  }
+});
+
 for (const undeclared of ['skip', 'keep'] as const) {
   test(`records that nearly fit, undeclared members: ${undeclared}`, () => {
     let fitting = 0;

@@ -1,18 +1,13 @@
 // Encoding by a plan on the fallback.
 
+import { emptyTape } from '../../json/encode-tape';
 import { textOf } from '../../json/encode-text';
-import { type EncodeTape, walkOf } from '../../json/encode-walk';
+import { walkOf } from '../../json/encode-walk';
 import type { JsonEncode, JsonPlan } from '../../json-plan';
 import { kUndecided } from '../../shared';
 
 export function encoderOf(plan: JsonPlan): JsonEncode {
-  const tape: EncodeTape = {
-    words: new Int32Array(1 << 8),
-    doubles: new Float64Array(1 << 4),
-    wordCount: 0,
-    doubleCount: 0,
-    strings: '',
-  };
+  const tape = emptyTape();
   const { fragments, walk } = walkOf(plan, tape);
   let busy = false;
   return (value) => {
@@ -20,7 +15,8 @@ export function encoderOf(plan: JsonPlan): JsonEncode {
     if (busy) return kUndecided;
     busy = true;
     try {
-      return walk(value) ? Buffer.from(textOf(tape, fragments), 'utf8') : kUndecided;
+      const end = walk(value);
+      return end < 0 ? kUndecided : Buffer.from(textOf(tape, end, fragments), 'utf8');
     } finally {
       busy = false;
       tape.strings = '';

@@ -100,11 +100,6 @@ export interface AddonJson {
     block: Uint8Array,
     info: Uint32Array,
   ): number;
-  /**
-   * A text made by joining pieces, as UTF-8 into the block (three bytes a unit and 16). Its bytes; -1: no room; -2: it has other
-   * numbers of quotes and backslashes, or a control character, or half a surrogate pair: some string needed an escape.
-   */
-  encodeText(text: string, quotes: number, backslashes: number, block: Uint8Array): number;
   /** undefined: not UTF-8. */
   text(bytes: Uint8Array, start: number, end: number): string | undefined;
   /** undefined: no memory. */

@@ -1,158 +1,290 @@
-// Values to UTF-8, faster than JSON.stringify where a value is plain data: its text is joined from pieces, strings as they are,
-// and the core turns it into bytes and counts quotes and backslashes on the way. If there are more than were put there, some
-// string needed an escape, and V8 writes the text. JSON.stringify looks at each character twice as slowly as that.
+// Values to UTF-8, faster than JSON.stringify where a value is plain data: it is walked and what its text is made of is written
+// to a tape (lib/backend/json/encode-tape.ts) that the core makes bytes of. Keys that come again are fragments: a trie of the
+// keys that follow one another, at each place of a value, makes most of them one comparison.
 //
-// Plain data is what a literal or JSON.parse makes. A value inside that has rules of its own (toJSON, a box, a proxy, a class, a
-// key with an escape) is written by JSON.stringify and joined in. Whatever throws there throws here.
-//
-// A text that needed an escape is written again by V8; so that programs with such texts do not pay twice, the next few go to V8
-// at once. A getter of such a value is read a second time.
+// Plain data is what a literal or JSON.parse makes. A value inside that has rules of its own (toJSON, a box, a class) is
+// written by JSON.stringify and joined in. Whatever throws there throws here. What contains itself, is very deep or very large
+// is left to V8 as a whole.
 
-import { types } from 'node:util';
-import type { AddonJson } from './addon';
-import { giveBlock, takeBlock } from './blocks';
+import {
+  grow,
+  kClose,
+  kCloseArray,
+  kColon,
+  kComma,
+  kEmpty,
+  kFalse,
+  kFixed,
+  kHeaderWords,
+  kMaxNesting,
+  kNoItems,
+  kNoMembers,
+  kNull,
+  kOpen,
+  kOpenArray,
+  kRoom,
+  kShortUnits,
+  kText,
+  kTrue,
+  putDouble,
+  putNumbers,
+  putString,
+  putText,
+  putWord,
+} from '../../json/encode-tape';
+import type { NativeAddon } from '../../load';
+import { type FragmentTable, tapeOf } from './encode-crossing';
 
-/** Deeper than this it may be a circle. */
-const kDeepest = 200;
-const kMostKeys = 4096;
-const kLongestKey = 64;
-/** Larger texts are left to V8: a joined text is held twice. */
+/** Larger texts are left to V8: the strings are held twice. */
 const kMostUnits = 8 << 20;
+/** Keys that are remembered, and bytes of them; so many values after there is no more room, all are forgotten. */
+const kMostPlaces = 8192;
+const kWait = 64;
+const kFragments = 4096;
+const kFragmentBytes = 1 << 16;
+const kLongestKey = 64;
+/** Different keys behind one key; further ones are all the same place. */
+const kMostBranches = 16;
+/** Members of an object whose values are each of its own kind; more of them, and it is a map of one kind. */
+const kMostInners = 48;
+/** Seen so often a key becomes a fragment. */
+const kSeen = 2;
 
-/** `"key":` as it stands in a text, of keys that need no escape. */
-const keys = new Map<string, string>();
-
-let quotes = 0;
-let backslashes = 0;
-
-/** undefined: it needs an escape. */
-function keyText(key: string): string | undefined {
-  let text = keys.get(key);
-  if (text !== undefined) return text;
-  text = `${JSON.stringify(key)}:`;
-  if (text.length !== key.length + 3) return undefined;
-  if (key.length <= kLongestKey) {
-    if (keys.size >= kMostKeys) keys.clear();
-    keys.set(key, text);
-  }
-  return text;
+/** A key at a place: behind the same key, in an object that stands in the same place. */
+interface Place {
+  key: string | undefined;
+  /** Behind a brace, and one more behind a comma; 0: it has none. */
+  fragment: number;
+  seen: number;
+  /** The one that came last behind it. */
+  next: Place | undefined;
+  branches: Map<string, Place> | undefined;
+  /** Keys behind it that have no place of their own. */
+  others: Place | undefined;
+  /** Where the keys of its value begin. */
+  inner: Place | undefined;
+  /** For the beginning of an object: keys in it whose values have such a place of their own, and the place of the others. */
+  inners: number;
+  innerOfOthers: Place | undefined;
 }
 
-/** `"key":value` by V8, which knows all rules; undefined where it leaves the member out. */
-function memberByRules(key: string, value: unknown): string | undefined {
+const place = (key: string | undefined): Place => ({
+  key,
+  fragment: 0,
+  seen: 0,
+  next: undefined,
+  branches: undefined,
+  others: undefined,
+  inner: undefined,
+  inners: 0,
+  innerOfOthers: undefined,
+});
+
+/** `key` and value by V8, which knows all rules; undefined where it leaves the member out. */
+function byRules(key: string, value: unknown): string | undefined {
   const text = JSON.stringify({ [key]: value });
-  if (text === '{}') return undefined;
-  for (let i = 1; i < text.length - 1; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 0x22) quotes++;
-    else if (c === 0x5c) backslashes++;
-  }
-  return text.slice(1, -1);
+  return text === '{}' ? undefined : text.slice(text.indexOf(':', JSON.stringify(key).length) + 1, -1);
 }
 
-/** An element by V8: the member of that name without the name. */
-function elementByRules(index: number, value: unknown): string {
-  const text = memberByRules(`${index}`, value);
-  if (text === undefined) return 'null';
-  quotes -= 2;
-  return text.slice(text.indexOf(':') + 1);
-}
-
-function arrayText(value: unknown[], depth: number): string {
-  const { length } = value;
-  if (length === 0) return '[]';
-  let text = '[';
-  for (let i = 0; i < length; i++) {
-    const item = value[i];
-    const piece = pieceOf(item, depth) ?? elementByRules(i, item);
-    text += i === 0 ? piece : `,${piece}`;
-  }
-  return `${text}]`;
-}
-
-function objectText(value: Record<string, unknown>, depth: number): string {
-  let text = '';
-  for (const key in value) {
-    const item = value[key];
-    const name = keyText(key);
-    const piece = name === undefined ? undefined : pieceOf(item, depth);
-    let member: string | undefined;
-    if (piece === undefined) {
-      member = memberByRules(key, item);
-      if (member === undefined) continue;
-    } else {
-      quotes += 2;
-      member = (name as string) + piece;
-    }
-    text += text === '' ? member : `,${member}`;
-  }
-  return `{${text}}`;
-}
-
-/** undefined: not plain. */
-function pieceOf(value: unknown, depth: number): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      quotes += 2;
-      return `"${value}"`;
-    case 'number':
-      return Number.isFinite(value) ? `${value}` : 'null';
-    case 'boolean':
-      return value ? 'true' : 'false';
-    case 'object': {
-      if (value === null) return 'null';
-      // `for in` lists what is inherited too, and a proxy would notice
-      if (depth === kDeepest || types.isProxy(value)) return undefined;
-      const prototype = Object.getPrototypeOf(value);
-      if (Array.isArray(value))
-        return prototype === Array.prototype ? arrayText(value, depth + 1) : undefined;
-      if (prototype !== Object.prototype && prototype !== null) return undefined;
-      if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
-      return objectText(value as Record<string, unknown>, depth + 1);
-    }
-    default:
-      return undefined;
-  }
+function whole(value: unknown): Buffer | undefined {
+  const text: string | undefined = JSON.stringify(value);
+  return text === undefined ? undefined : Buffer.from(text, 'utf8');
 }
 
 /** Whether somebody has given all objects something that JSON would show or ask. */
 function prototypesAreBare(): boolean {
   if ('toJSON' in Object.prototype || 'toJSON' in Array.prototype) return false;
-  for (const _key in Object.prototype) return false;
+  for (const _ in Array.prototype) return false;
   return true;
 }
 
-function byRules(value: unknown): Buffer | undefined {
-  const text: string | undefined = JSON.stringify(value);
-  return text === undefined ? undefined : Buffer.from(text, 'utf8');
-}
+const { getPrototypeOf } = Object;
+const kObject = Object.prototype;
+const kArray = Array.prototype;
 
-export function createEncode(native: AddonJson): (value: unknown) => Buffer | undefined {
-  /** Texts in a row that needed an escape, and how many are to go to V8 at once. */
-  let escaped = 0;
-  let wait = 0;
-  return (value) => {
-    if (wait > 0) {
-      wait--;
-      return byRules(value);
+export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | undefined {
+  const tape = tapeOf(addon);
+  const table: FragmentTable = tape.table(kFragments, kFragmentBytes, kFixed);
+  let places = 0;
+  let waited = 0;
+  let root = place(undefined);
+
+  function forget(): void {
+    places = waited = 0;
+    root = place(undefined);
+    table.reset(kFixed);
+  }
+
+  /** The place of a key behind another, which is not the one that came last. */
+  function placeBehind(before: Place, key: string): Place {
+    const { next } = before;
+    let found = before.branches?.get(key);
+    if (found === undefined) {
+      if (places >= kMostPlaces || (before.branches?.size ?? 0) >= kMostBranches) {
+        before.others ??= place(undefined);
+        return before.others;
+      }
+      places++;
+      found = place(key);
+      if (next !== undefined) {
+        before.branches ??= new Map();
+        if (next.key !== undefined) before.branches.set(next.key, next);
+        before.branches.set(key, found);
+      }
     }
-    if (typeof value !== 'object' || value === null || !prototypesAreBare()) return byRules(value);
-    quotes = 0;
-    backslashes = 0;
-    const text = pieceOf(value, 0);
-    if (text === undefined || text.length > kMostUnits) return byRules(value);
-    const block = takeBlock(text.length * 3 + 64);
+    before.next = found;
+    return found;
+  }
+
+  function innerOf(at: Place, site: Place): Place {
+    if (site.inners < kMostInners) {
+      site.inners++;
+      at.inner = place(undefined);
+    } else {
+      site.innerOfOthers ??= place(undefined);
+      at.inner = site.innerOfOthers;
+    }
+    return at.inner;
+  }
+
+  /** The fragment of a place that has none yet; 0: it gets none. */
+  function fragmentOf(at: Place): number {
+    const { key } = at;
+    if (key === undefined || key.length > kLongestKey || ++at.seen < kSeen) return 0;
+    at.fragment = table.add(`${JSON.stringify(key)}:`);
+    return at.fragment;
+  }
+
+  function array(list: unknown[], fragment: number, p: number, site: Place): number {
+    const n = list.length;
+    if (n === 0) return putWord(tape, fragment, kNoItems, p);
+    if (n > 1 && typeof list[0] === 'number') {
+      const at = putNumbers(tape, list, false, fragment, p);
+      if (at >= 0) return at;
+    }
+    tape.words[p++] = fragment << 3;
+    for (let i = 0; i < n; i++) {
+      const item = list[i];
+      const before = i === 0 ? kOpenArray : kComma;
+      const at = put(item, before, p, site);
+      if (at !== kByRules) {
+        if (at < 0) return at;
+        p = at;
+        continue;
+      }
+      const text = byRules(`${i}`, item);
+      p = text === undefined ? putWord(tape, before, kNull, p) : putText(tape, text, before, kText, p);
+    }
+    if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+    tape.words[p] = kCloseArray << 3;
+    return p + 1;
+  }
+
+  function object(value: Record<string, unknown>, fragment: number, p: number, site: Place): number {
+    tape.words[p++] = fragment << 3;
+    let at = site;
+    let c = 0;
+    for (const key in value) {
+      const item = value[key];
+      if (item === undefined) continue;
+      const { next } = at;
+      at = next !== undefined && next.key === key ? next : placeBehind(at, key);
+      let before = at.fragment === 0 ? fragmentOf(at) : at.fragment;
+      if (p + 2 * kRoom > tape.words.length) grow(tape, p + 2 * kRoom);
+      const start = p;
+      if (before === 0) {
+        p = putString(tape, key, c === 0 ? kOpen : kComma, p);
+        before = kColon;
+      } else {
+        before += c;
+      }
+      if (typeof item === 'string') {
+        p = putString(tape, item, before, p);
+      } else if (typeof item === 'number' && (item | 0) === item) {
+        const { words } = tape;
+        words[p] = (before << 3) | 1;
+        words[p + 1] = item;
+        p += 2;
+      } else {
+        const after = put(item, before, p, at.inner ?? innerOf(at, site));
+        if (after === kByRules) {
+          const text = byRules(key, item);
+          if (text === undefined) {
+            // A long key is among the strings already: V8 writes it all.
+            if (before === kColon && key.length > kShortUnits) return kNotThis;
+            p = start;
+            continue;
+          }
+          p = putText(tape, text, before, kText, p);
+        } else if (after < 0) {
+          return after;
+        } else {
+          p = after;
+        }
+      }
+      c = 1;
+    }
+    if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+    tape.words[p] = (c === 0 ? kNoMembers : kClose) << 3;
+    return p + 1;
+  }
+
+  /** All as a whole is for V8; or this value alone. */
+  const kNotThis = -1;
+  const kByRules = -2;
+
+  function put(value: unknown, fragment: number, p: number, site: Place): number {
+    if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
+    switch (typeof value) {
+      case 'string':
+        return putString(tape, value, fragment, p);
+      case 'number':
+        if ((value | 0) === value) {
+          const { words } = tape;
+          words[p] = (fragment << 3) | 1;
+          words[p + 1] = value;
+          return p + 2;
+        }
+        return value - value === 0 ? putDouble(tape, value, fragment, p) : putWord(tape, fragment, kNull, p);
+      case 'boolean':
+        return putWord(tape, fragment, value ? kTrue : kFalse, p);
+      case 'object': {
+        if (value === null) return putWord(tape, fragment, kNull, p);
+        if (++tape.nesting > kMaxNesting || tape.strings.length > kMostUnits) return kNotThis;
+        let next = kByRules;
+        const prototype = getPrototypeOf(value);
+        if (Array.isArray(value)) {
+          if (prototype === kArray && !('toJSON' in value)) next = array(value, fragment, p, site);
+        } else if (
+          (prototype === kObject || prototype === null) &&
+          (value as { toJSON?: unknown }).toJSON === undefined
+        ) {
+          next = object(value as Record<string, unknown>, fragment, p, site);
+        }
+        tape.nesting--;
+        return next;
+      }
+      default:
+        return kByRules;
+    }
+  }
+
+  return (value) => {
+    if (typeof value !== 'object' || value === null || tape.busy || !prototypesAreBare()) return whole(value);
+    for (const _ in kObject) return whole(value);
+    tape.busy = true;
     try {
-      const size = native.encodeText(text, quotes, backslashes, block.bytes);
-      if (size >= 0) {
-        escaped = 0;
-        return Buffer.from(block.bytes.subarray(0, size));
+      if ((places >= kMostPlaces || table.full) && ++waited > kWait) forget();
+      tape.start();
+      const end = put(value, kEmpty, kHeaderWords, root);
+      if (end >= 0) {
+        const made = tape.finish(table.id, end);
+        if (made !== undefined) return made;
       }
     } finally {
-      giveBlock(block);
+      tape.busy = false;
+      tape.clear();
     }
-    escaped = Math.min(escaped + 1, 10);
-    wait = (1 << escaped) - 1;
-    return byRules(value);
+    return whole(value);
   };
 }

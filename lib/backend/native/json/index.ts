@@ -194,7 +194,7 @@ function make(addon: NativeAddon): JsonBackend {
     },
     encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
       if (bigintAsInteger) return fallback().encode(value, true);
-      encoder ??= (require('./encode') as typeof import('./encode')).createEncode(native);
+      encoder ??= (require('./encode') as typeof import('./encode')).createEncode(addon);
       return encoder(value);
     },
     decoder(plan) {

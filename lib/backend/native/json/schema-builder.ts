@@ -4,7 +4,7 @@
 // The source of generated code holds names only as string literals made by JSON.stringify, and otherwise nothing of the
 // schema: no text of it can become code. Where code may not be generated, closures do the same.
 
-import type { JsonPlan, JsonPlanNode, JsonPlanObject } from '../../json-plan';
+import { type JsonPlan, type JsonPlanNode, type JsonPlanObject, JsonTypeBit } from '../../json-plan';
 
 /** What the functions of a plan read; filled for each text. */
 export interface Slots {
@@ -40,16 +40,101 @@ function mayGenerate(): boolean {
   return allowed;
 }
 
+const kNumeric = JsonTypeBit.integer | JsonTypeBit.number;
+const kAnything = JsonTypeBit.any | JsonTypeBit.integer;
+
 /** More members than this are assigned in a loop: a function of so many lines would not be compiled well. */
 const kMostMembers = 200;
 
-/** Reads any slot; `strings` and `object` are the node's own. */
-function reader(
-  slots: Slots,
-  strings: readonly string[],
-  item: (i: number) => Read,
-  object: Read | undefined,
-): Read {
+/** Longer lists grow from here on. */
+const kSlice = 1024;
+// by JSON.parse, which leaves no holes as `new Array(n)` would
+const list = (value: string) => JSON.parse(`[${`${value},`.repeat(kSlice - 1)}${value}]`);
+const anything: unknown[] = list('null');
+const numbers: number[] = list('0');
+const fractions: number[] = list('0.5');
+/** Behind tag 5: an array of doubles has this more than there are. */
+const kDoubles = 16;
+
+/** Readers of slots that can only be one thing, or null: small, so that V8 puts them in line. */
+interface Scalars {
+  readonly string: Read;
+  readonly number: Read;
+  readonly boolean: Read;
+}
+
+function scalars(slots: Slots): Scalars {
+  const far: Read = (p) => {
+    const { words } = slots;
+    const n = (words[p] as number) >>> 3;
+    const payload = words[p + 1] as number;
+    if (((words[p] as number) & 7) === 5) return n === 0 ? null : '';
+    const from = payload & 4095;
+    return (slots.utf16[payload >>> 12] as string).substring(from, from + n);
+  };
+  return {
+    string(p) {
+      const { words } = slots;
+      const head = words[p] as number;
+      if ((head & 7) !== 3) return far(p);
+      const payload = words[p + 1] as number;
+      const from = payload & 4095;
+      return (slots.latin[payload >>> 12] as string).substring(from, from + (head >>> 3));
+    },
+    number(p) {
+      const { words } = slots;
+      const tag = (words[p] as number) & 7;
+      const payload = words[p + 1] as number;
+      return tag === 1 ? payload : tag === 2 ? slots.doubles[payload] : null;
+    },
+    boolean(p) {
+      const n = (slots.words[p] as number) >>> 3;
+      return n === 0 ? null : n === 1;
+    },
+  };
+}
+
+/** A list that came as doubles, one behind the other. */
+function doublesAt(slots: Slots, p: number): number[] {
+  const { words, doubles } = slots;
+  const n = ((words[p] as number) >>> 3) - kDoubles;
+  const from = words[p + 1] as number;
+  const made = n <= kSlice ? fractions.slice(0, n) : [];
+  for (let i = 0; i < n; i++) made[i] = doubles[from + i] as number;
+  return made;
+}
+
+/** Lists whose elements are all numbers. */
+function numberList(slots: Slots): Read {
+  return (p) => {
+    const { words, doubles } = slots;
+    if (((words[p] as number) & 7) === 5) return doublesAt(slots, p);
+    const n = (words[p] as number) >>> 3;
+    let at = words[p + 1] as number;
+    const made = n <= kSlice ? numbers.slice(0, n) : [];
+    for (let i = 0; i < n; i++, at += 2) {
+      const payload = words[at + 1] as number;
+      made[i] = ((words[at] as number) & 7) === 1 ? payload : (doubles[payload] as number);
+    }
+    return made;
+  };
+}
+
+/** Lists whose elements are all read alike. */
+function evenList(slots: Slots, read: Read): Read {
+  return (p) => {
+    const { words } = slots;
+    if (((words[p] as number) & 7) === 5) return doublesAt(slots, p);
+    const n = (words[p] as number) >>> 3;
+    let at = words[p + 1] as number;
+    const made = n <= kSlice ? anything.slice(0, n) : [];
+    for (let i = 0; i < n; i++, at += 2) made[i] = read(at);
+    return made;
+  };
+}
+
+/** Reads any slot; `strings`, `lists` and `objects` are the node's own. */
+function reader(slots: Slots, strings: readonly string[], lists: Read, objects: Read | undefined): Read {
   const members = (p: number, n: number) => {
     const target: Record<string, unknown> = {};
     for (let i = 0; i < n; i++, p += 4) {
@@ -79,14 +164,12 @@ function reader(
         return (slots.utf16[payload >>> 12] as string).substring(from, from + n);
       }
       case 5:
+        if (n >= kDoubles) return doublesAt(slots, p);
         return n === 0 ? null : n === 1 ? true : n === 2 ? false : n === 3 ? strings[payload] : '';
-      case 6: {
-        const list: unknown[] = [];
-        for (let i = 0, at = payload; i < n; i++, at += 2) list.push(item(i)(at));
-        return list;
-      }
+      case 6:
+        return lists(p);
       default:
-        return object === undefined ? members(payload, n) : object(payload);
+        return objects === undefined ? members(payload, n) : objects(payload);
     }
   };
 }
@@ -97,7 +180,8 @@ function any(slots: Slots, p: number): unknown {
   return anyOf.read(p);
 }
 function readAny(slots: Slots): Read {
-  const read: Read = reader(slots, [], () => read, undefined);
+  const lists = evenList(slots, (p) => read(p));
+  const read: Read = reader(slots, [], lists, undefined);
   return read;
 }
 
@@ -138,8 +222,9 @@ function generated(slots: Slots, members: readonly Member[]): Read {
   const literal = always.map(({ name, at }, i) => `${key(name)}:r${i}(p+${at})`).join(',');
   const later = members.slice(always.length).map(({ name, at, required }, i) => {
     const read = `r${always.length + i}(p+${at})`;
-    const add =
-      name in prototype ? `d(o,${JSON.stringify(name)},${read});` : `o[${JSON.stringify(name)}]=${read};`;
+    // a name that everything has, now or later, is defined: assigned, it could call somebody's setter
+    const text = JSON.stringify(name);
+    const add = `if(${text} in P)d(o,${text},${read});else o[${text}]=${read};`;
     return required ? add : `if(w[p+${at}]!==0)${add}`;
   });
   const body =
@@ -148,9 +233,10 @@ function generated(slots: Slots, members: readonly Member[]): Read {
       : `return p=>{const o={${literal}};const w=s.words;${later.join('')}return o}`;
   const readers = members.map((_, i) => `r${i}=r[${i}]`);
   const source = `"use strict";${readers.length > 0 ? `const ${readers.join(',')};` : ''}${body}`;
-  return new Function('s', 'd', 'r', source)(
+  return new Function('s', 'd', 'P', 'r', source)(
     slots,
     define,
+    prototype,
     members.map(({ read }) => read),
   ) as Read;
 }
@@ -190,23 +276,46 @@ export function builderOf(plan: JsonPlan, slots: Slots): Read {
   const made: Read[] = [];
   const readers: Read[] = plan.nodes.map((_, i) => (p) => (made[i] as Read)(p));
   const plain = readAny(slots);
+  const scalar = scalars(slots);
+  const numeric = numberList(slots);
+
+  function listReader(array: JsonPlanNode['array']): Read {
+    if (array === undefined) return evenList(slots, plain);
+    const rest = array.items;
+    const items = rest === false ? plain : (readers[rest] as Read);
+    if (array.prefix.length === 0) {
+      const one = rest === false ? undefined : (plan.nodes[rest] as JsonPlanNode);
+      const bare = one !== undefined && one.check === undefined && (one.types & ~kNumeric) === 0;
+      return bare ? numeric : evenList(slots, items);
+    }
+    const prefix = array.prefix.map((index) => readers[index] as Read);
+    return (p) => {
+      const { words } = slots;
+      const n = (words[p] as number) >>> 3;
+      const made: unknown[] = [];
+      for (let i = 0, at = words[p + 1] as number; i < n; i++, at += 2) made.push((prefix[i] ?? items)(at));
+      return made;
+    };
+  }
+
+  function bareReader({ types, array, object, strings }: JsonPlanNode): Read {
+    if (strings === undefined) {
+      const bits = types & ~JsonTypeBit.null;
+      if (bits === JsonTypeBit.string) return scalar.string;
+      if ((bits & ~kNumeric) === 0 && bits !== 0) return scalar.number;
+      if (bits === JsonTypeBit.boolean) return scalar.boolean;
+    }
+    const lists = listReader(array);
+    if (types === JsonTypeBit.array) return lists;
+    const objects = object === undefined ? undefined : objectReader(slots, object, readers);
+    return reader(slots, strings ?? [], lists, objects);
+  }
+
   // Parts mostly stand behind what they are part of: from the end, few are called by their name.
   for (let i = plan.nodes.length - 1; i >= 0; i--) {
     const node = plan.nodes[i] as JsonPlanNode;
-    const { array, object, strings } = node;
-    const items = typeof array?.items === 'number' ? (readers[array.items] as Read) : plain;
-    const prefix = (array?.prefix ?? []).map((index) => readers[index] as Read);
-    const item =
-      array === undefined
-        ? () => plain
-        : prefix.length === 0
-          ? () => items
-          : (at: number) => prefix[at] ?? items;
-    const objects = object === undefined ? undefined : objectReader(slots, object, readers);
-    const bare =
-      array === undefined && object === undefined && strings === undefined
-        ? plain
-        : reader(slots, strings ?? [], item, objects);
+    const anything = node.types === kAnything && node.array === undefined && node.object === undefined;
+    const bare = anything && node.strings === undefined ? plain : bareReader(node);
     made[i] = checked(bare, node);
     readers[i] = made[i];
   }

@@ -5,7 +5,6 @@ import { Refused } from './schema-builder';
 import {
   type AddonJsonSchema,
   hold,
-  isChanged,
   kKeptDoubles,
   kKeptWords,
   kNeedDoubles,
@@ -40,7 +39,7 @@ export function decodeMany(
 
   return (bytes, start, end, maxLine, values, alone) => {
     const nothing = { lines: 0, end: start };
-    if (tape.busy || isChanged()) return nothing;
+    if (tape.busy) return nothing;
     // taken out while it is read: `alone` may be anybody's code, and read lines too
     const rows = table ?? new Uint32Array(kHead + kRow * kMostLines);
     table = undefined;

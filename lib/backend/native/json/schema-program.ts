@@ -1,6 +1,6 @@
 // A plan as the words that native/json/program.h reads.
 
-import { type JsonPlan, type JsonPlanNode, JsonTypeBit } from '../../json-plan';
+import { type JsonPlan, type JsonPlanArray, type JsonPlanNode, JsonTypeBit } from '../../json-plan';
 
 const kNodeWords = 18;
 const kBounded = 1;
@@ -9,6 +9,7 @@ const kOpenHigh = 4;
 const kLineKeys = 8;
 const kObjectRule = 16;
 const kArrayRule = 32;
+const kPlainItems = 64;
 const kSkip = -1;
 const kRefuse = -2;
 
@@ -79,7 +80,12 @@ class Writer {
   }
 }
 
-function node(writer: Writer, plan: JsonPlanNode): number[] {
+/** Elements of one kind, which JavaScript does not look at again. */
+function hasPlainItems({ prefix, items }: JsonPlanArray, nodes: readonly JsonPlanNode[]): boolean {
+  return prefix.length === 0 && items !== false && nodes[items]?.check === undefined;
+}
+
+function node(writer: Writer, plan: JsonPlanNode, nodes: readonly JsonPlanNode[]): number[] {
   let flags = 0;
   let bounds = 0;
   if (plan.low !== -Infinity || plan.high !== Infinity) {
@@ -87,7 +93,7 @@ function node(writer: Writer, plan: JsonPlanNode): number[] {
     bounds = writer.bounds(plan.low, plan.high);
   }
   const { array, object, strings } = plan;
-  if (array !== undefined) flags |= kArrayRule;
+  if (array !== undefined) flags |= kArrayRule | (hasPlainItems(array, nodes) ? kPlainItems : 0);
   if (object !== undefined) flags |= kObjectRule | (object.othersInOneLine ? kLineKeys : 0);
   const members = object?.members ?? [];
   const others = object?.others ?? 'skip';
@@ -116,7 +122,7 @@ function node(writer: Writer, plan: JsonPlanNode): number[] {
 export function programOf(plan: JsonPlan): Int32Array {
   const writer = new Writer();
   writer.words.push(0);
-  const nodes = plan.nodes.map((item) => node(writer, item));
+  const nodes = plan.nodes.map((item) => node(writer, item, plan.nodes));
   writer.words[0] = writer.words.length;
   for (const words of nodes) {
     if (words.length !== kNodeWords) throw new RangeError('unreachable');

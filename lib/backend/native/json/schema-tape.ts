@@ -38,18 +38,11 @@ export interface Tape extends Slots {
 
 const tapes = new WeakMap<NativeAddon, Tape>();
 const kNone: string[] = [];
-const prototype = Object.prototype;
-const kPrototypeKeys = Reflect.ownKeys(prototype).length;
 
 export function size(native: AddonJsonSchema, tape: Tape, words: number, doubles: number): void {
   tape.words = new Int32Array(words);
   tape.doubles = new Float64Array(doubles);
   native.setup(tape.words, tape.doubles);
-}
-
-/** Members are assigned: a setter that somebody put on Object.prototype would run. */
-export function isChanged(): boolean {
-  return Reflect.ownKeys(prototype).length !== kPrototypeKeys;
 }
 
 export function hold(tape: Tape, strings: Strings | number): void {

@@ -1,0 +1,210 @@
+// From the tape of an encoder to bytes: one crossing, and where its result is put. What all encoders of an environment share.
+
+import { type EncodeTape, emptyTape, kHeaderWords } from '../../json/encode-tape';
+import type { NativeAddon } from '../../load';
+
+/** native/binding/json_encode.cc */
+export interface AddonJsonEncode {
+  setup(words: Int32Array, doubles: Float64Array, slab: Uint8Array, scratch: Uint8Array): void;
+  fragments(words: Int32Array): number;
+  drop(id: number): void;
+  /** Arguments and result stand in the words' header. */
+  encode(strings?: string): void;
+}
+const kId = 0;
+const kWordCount = 1;
+const kDoubleCount = 2;
+const kOffset = 3;
+/** Bytes written; negative: so many must the scratch have room for; 0: it cannot be. */
+const kResult = 4;
+/** 0: in the slab, 1: in the scratch. */
+const kWhere = 5;
+
+const kFirstWords = 1 << 12;
+const kFirstDoubles = 1 << 8;
+/** Small results are cut from slabs of this size, as Buffer's own pool does; a kept one keeps no more than this alive. */
+const kSlabBytes = 1 << 14;
+/** A result up to this that the slab had no room for asks for a new one. */
+const kSmallBytes = 1 << 10;
+const kScratchBytes = 1 << 16;
+/** What is kept between values, in words and bytes. */
+const kKeptWords = 1 << 20;
+const kKeptBytes = 1 << 22;
+/** So much the core may read behind the last fragment. */
+const kFragmentSlack = 16;
+
+/** What Buffer's own methods make views with, where the runtime says so; it costs half of Buffer.from. */
+const Species = (Buffer as unknown as { [Symbol.species]?: unknown })[Symbol.species];
+const FastBuffer =
+  typeof Species === 'function' && Species.prototype === Buffer.prototype
+    ? (Species as new (
+        memory: ArrayBufferLike,
+        offset: number,
+        length: number,
+      ) => Buffer)
+    : undefined;
+
+/** Fragments that become more while they are used. */
+export interface FragmentTable {
+  readonly id: number;
+  readonly full: boolean;
+  /** A key: behind a brace, and one more behind a comma. 0: there is no room. */
+  add(key: string): number;
+  reset(fixed: readonly string[]): void;
+}
+
+export interface Tape extends EncodeTape {
+  /** A getter or a checker encodes by itself, inside a walk. */
+  busy: boolean;
+  start(): void;
+  /** The bytes of the words up to `end`; undefined: they cannot be made. */
+  finish(id: number, end: number): Buffer | undefined;
+  /** Lets go of the strings, and of much memory. */
+  clear(): void;
+  /** Fragments that stay as they are; their number. `drop` gives it back. */
+  fixed(fragments: readonly string[]): number;
+  drop(id: number): void;
+  table(fragments: number, bytes: number, fixed: readonly string[]): FragmentTable;
+}
+
+/** [count, offsets, one more than there are fragments, bytes] */
+function packed(fragments: readonly string[]): Int32Array {
+  const bytes = fragments.map((text) => Buffer.from(text, 'utf8'));
+  const whole = Buffer.concat(bytes);
+  const head = 2 + fragments.length;
+  const words = new Int32Array(head + ((whole.length + kFragmentSlack + 3) >>> 2));
+  words[0] = fragments.length;
+  let at = 0;
+  bytes.forEach((text, i) => {
+    words[1 + i] = at;
+    at += text.length;
+  });
+  words[1 + fragments.length] = at;
+  new Uint8Array(words.buffer, head * 4).set(whole);
+  return words;
+}
+
+function tableOf(native: AddonJsonEncode, most: number, bytes: number): FragmentTable {
+  const head = 2 + most;
+  const words = new Int32Array(head + ((bytes + kFragmentSlack + 3) >>> 2));
+  const text = Buffer.from(words.buffer, head * 4, bytes);
+  words[0] = most;
+  const id = native.fragments(words);
+  let count = 0;
+  let used = 0;
+  let full = false;
+  const push = (fragment: string) => {
+    words[1 + count] = used;
+    used += text.write(fragment, used, 'utf8');
+    words[2 + count] = used;
+    return count++;
+  };
+  return {
+    id,
+    get full() {
+      return full;
+    },
+    add(key) {
+      if (count + 2 > most || used + key.length * 6 + 2 > bytes) {
+        full = true;
+        return 0;
+      }
+      const fragment = push(`{${key}`);
+      push(`,${key}`);
+      return fragment;
+    },
+    reset(fixed) {
+      count = used = 0;
+      full = false;
+      for (const fragment of fixed) push(fragment);
+    },
+  };
+}
+
+const tapes = new WeakMap<NativeAddon, Tape>();
+
+export function tapeOf(addon: NativeAddon): Tape {
+  const made = tapes.get(addon) ?? makeTape(addon.jsonEncode as AddonJsonEncode);
+  tapes.set(addon, made);
+  return made;
+}
+
+function makeTape(native: AddonJsonEncode): Tape {
+  /** Of the slab's bytes `used` are others' already. */
+  let slab = Buffer.allocUnsafeSlow(kSlabBytes);
+  let used = 0;
+  /** Where results come that the slab has no room for. */
+  let scratch = Buffer.allocUnsafeSlow(kScratchBytes);
+  /** As the core knows them: a walk may have grown its own. */
+  let words: Int32Array = new Int32Array(kFirstWords);
+  let doubles: Float64Array = new Float64Array(kFirstDoubles);
+
+  function announce(): void {
+    words = tape.words;
+    doubles = tape.doubles;
+    native.setup(words, doubles, slab, scratch);
+  }
+  function newSlab(): void {
+    slab = Buffer.allocUnsafeSlow(kSlabBytes);
+    used = 0;
+    announce();
+  }
+
+  function finish(id: number, end: number): Buffer | undefined {
+    if (tape.words !== words || tape.doubles !== doubles) announce();
+    const { strings } = tape;
+    words[kId] = id;
+    words[kWordCount] = end - kHeaderWords;
+    words[kDoubleCount] = tape.doubleCount;
+    words[kOffset] = used;
+    if (strings === '') native.encode();
+    else native.encode(strings);
+    if ((words[kResult] as number) < 0) {
+      scratch = Buffer.allocUnsafeSlow(-(words[kResult] as number) * 2);
+      announce();
+      if (strings === '') native.encode();
+      else native.encode(strings);
+    }
+    const size = words[kResult] as number;
+    if (size <= 0) return undefined;
+    if (words[kWhere] === 0) {
+      const offset = used;
+      used = offset + size;
+      return FastBuffer === undefined
+        ? slab.subarray(offset, offset + size)
+        : new FastBuffer(slab.buffer, offset, size);
+    }
+    const result = Buffer.allocUnsafe(size);
+    scratch.copy(result, 0, 0, size);
+    if (size <= kSmallBytes) newSlab();
+    return result;
+  }
+
+  const tape: Tape = Object.assign(emptyTape(), {
+    words,
+    doubles,
+    busy: false,
+    start(): void {
+      tape.doubleCount = tape.nesting = 0;
+      tape.strings = '';
+    },
+    finish,
+    clear(): void {
+      tape.strings = '';
+      if (tape.words.length <= kKeptWords && scratch.length <= kKeptBytes) return;
+      tape.words = new Int32Array(kFirstWords);
+      tape.doubles = new Float64Array(kFirstDoubles);
+      scratch = Buffer.allocUnsafeSlow(kScratchBytes);
+      announce();
+    },
+    fixed: (fragments: readonly string[]) => native.fragments(packed(fragments)),
+    drop: (id: number) => native.drop(id),
+    table(fragments: number, bytes: number, fixed: readonly string[]): FragmentTable {
+      const table = tableOf(native, fragments, bytes);
+      table.reset(fixed);
+      return table;
+    },
+  });
+  announce();
+  return tape;
+}
