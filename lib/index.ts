@@ -22,7 +22,7 @@ export interface RuntimeInfo {
   backend: 'native' | 'js';
   /** Why it is the fallback; absent on the native backend. */
   reason?: string;
-  /** SIMD kernel in use: 'icelake', 'haswell', 'fallback'; 'js' on the fallback. */
+  /** SIMD kernel in use: 'icelake', 'haswell', 'westmere', 'arm64', 'fallback'; 'js' on the fallback. */
   isa: string;
   /** Of this package. */
   version: string;

@@ -1,5 +1,5 @@
 // Bytes to the two tapes, a text of records made from a seed; and an envelope of the size the RPC layer sees.
-// Run with TAILRACE_ISA=fallback|haswell|icelake to compare kernels.
+// Run with TAILRACE_ISA=fallback|westmere|haswell|icelake to compare kernels.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>

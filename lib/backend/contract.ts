@@ -17,7 +17,7 @@ export interface Supports {
 
 export interface Backend {
   readonly name: 'native' | 'js';
-  /** The SIMD kernel in use: icelake, haswell, fallback; 'js' on the fallback. */
+  /** The SIMD kernel in use: icelake, haswell, westmere, arm64, fallback; 'js' on the fallback. */
   readonly isa: string;
   readonly supports: Supports;
   readonly json: JsonBackend;

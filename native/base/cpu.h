@@ -6,9 +6,11 @@
 
 namespace tailrace::cpu {
 
-/** In ascending order: a CPU that supports one supports all before it. */
+/** In ascending order: a CPU that supports one supports all before it of its own architecture. */
 enum class Isa : uint8_t {
   fallback,  // plain C++, every machine
+  arm64,     // NEON: every arm64
+  westmere,  // SSE4.2, POPCNT, PCLMUL
   haswell,   // AVX2, BMI1, BMI2, LZCNT, POPCNT, PCLMUL
   icelake,   // AVX-512 F, BW, CD, DQ, VL, VBMI, VBMI2, VPOPCNTDQ and all of haswell
   count_,
@@ -17,7 +19,10 @@ enum class Isa : uint8_t {
 /** The best kernel this CPU and its kernel (saved register state) support. Computed each time: keep it. */
 Isa detect() noexcept;
 
-/** "fallback", "haswell", "icelake". */
+/** Whether this CPU can run it. */
+bool supports(Isa isa) noexcept;
+
+/** "fallback", "arm64", "westmere", "haswell", "icelake". */
 const char* name(Isa isa) noexcept;
 
 /** Finds an Isa by its name; false for an unknown one. */

@@ -15,6 +15,9 @@ const Kernel& kernel_for([[maybe_unused]] cpu::Isa isa) noexcept {
 #if defined(__x86_64__)
   if (isa == cpu::Isa::icelake) return kIcelakeKernel;
   if (isa == cpu::Isa::haswell) return kHaswellKernel;
+  if (isa == cpu::Isa::westmere) return kWestmereKernel;
+#elif defined(__aarch64__)
+  if (isa == cpu::Isa::arm64) return kArm64Kernel;
 #endif
   return kFallbackKernel;
 }
@@ -29,7 +32,7 @@ const Kernel& kernel() noexcept {
 }
 
 bool choose_kernel(cpu::Isa isa) noexcept {
-  if (isa > cpu::detect()) return false;
+  if (!cpu::supports(isa)) return false;
   chosen.store(&kernel_for(isa), std::memory_order_relaxed);  // see chosen
   return true;
 }

@@ -69,7 +69,11 @@ const Kernel& kernel() noexcept;
 bool choose_kernel(cpu::Isa isa) noexcept;
 
 extern const Kernel kFallbackKernel;
+#if defined(__aarch64__)
+extern const Kernel kArm64Kernel;
+#endif
 #if defined(__x86_64__)
+extern const Kernel kWestmereKernel;
 extern const Kernel kHaswellKernel;
 extern const Kernel kIcelakeKernel;
 #endif

@@ -7,11 +7,14 @@ import { findAny, findProgram, root } from './tools.mjs';
 const run = (command, args) =>
   spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
-/** Where a preset builds. */
-function folderOf(preset) {
+/** Where a preset builds, and what runs its programs when this machine cannot. */
+function placeOf(preset) {
   const { configurePresets } = JSON.parse(readFileSync(join(root, 'CMakePresets.json'), 'utf8'));
   const found = configurePresets.find(({ name }) => name === preset);
-  return found.binaryDir.replace(/^\$\{sourceDir\}/, root);
+  return {
+    folder: found.binaryDir.replace(/^\$\{sourceDir\}/, root),
+    emulator: found.cacheVariables.CMAKE_CROSSCOMPILING_EMULATOR?.split(';') ?? [],
+  };
 }
 
 /**
@@ -28,7 +31,7 @@ export function cppPrograms(wanted, preset = process.env.TAILRACE_CMAKE_PRESET ?
   const configure = run('cmake', ['--preset', preset]);
   if (configure.status !== 0)
     return { programs: [], problem: 'cmake failed', output: configure.stdout + configure.stderr };
-  const folder = folderOf(preset);
+  const { folder, emulator } = placeOf(preset);
   const listed = run('ctest', ['--test-dir', folder, '--show-only=json-v1']);
   const tests = JSON.parse(listed.stdout).tests.map(({ name }) => name);
   if (tests.length === 0) return { programs: [], skipped: 'there are none' };
@@ -37,5 +40,9 @@ export function cppPrograms(wanted, preset = process.env.TAILRACE_CMAKE_PRESET ?
   const build = run('cmake', ['--build', folder, '--target', ...chosen]);
   if (build.status !== 0)
     return { programs: [], problem: 'the C++ tests do not compile', output: build.stdout };
-  return { programs: chosen.map((name) => ({ name: `cpp/${name}`, command: join(folder, name), args: [] })) };
+  const programs = chosen.map((name) => {
+    const [command, ...args] = [...emulator, join(folder, name)];
+    return { name: `cpp/${name}`, command, args };
+  });
+  return { programs };
 }

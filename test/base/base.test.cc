@@ -190,6 +190,17 @@ TEST_CASE("names of kernels are found again") {
   CHECK(cpu::detect() < cpu::Isa::count_);
 }
 
+TEST_CASE("a CPU runs its best kernel, the plain one, and none of another architecture") {
+  CHECK(cpu::supports(cpu::detect()));
+  CHECK(cpu::supports(cpu::Isa::fallback));
+#if defined(__x86_64__)
+  CHECK(!cpu::supports(cpu::Isa::arm64));
+#elif defined(__aarch64__)
+  CHECK(cpu::detect() == cpu::Isa::arm64);
+  CHECK(!cpu::supports(cpu::Isa::westmere));
+#endif
+}
+
 namespace {
 uint64_t traced_sum = 0;
 void sum_hook(TraceKind, uint64_t a, uint64_t b) noexcept { traced_sum += a + b; }

@@ -329,7 +329,8 @@ class Everything {
     bool utf8 = find_bad_utf8(text, size) == size;
     bool lenient = scan(cache_, text, size, kNoDepthLimit, false).error == Error::ok;
     std::string first_index, first_values;
-    for (int isa = 0; isa <= static_cast<int>(cpu::detect()); isa++) {
+    for (int isa = 0; isa < static_cast<int>(cpu::Isa::count_); isa++) {
+      if (!cpu::supports(static_cast<cpu::Isa>(isa))) continue;
       if (!choose_kernel(static_cast<cpu::Isa>(isa))) return "kernel refused";
       for (bool strict : {true, false}) {
         DocumentOptions options;
