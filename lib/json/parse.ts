@@ -12,7 +12,7 @@ import { type ParseOptions, parseOptions } from './options';
 export type Reviver = (this: any, key: string, value: any, context?: { source?: string }) => any;
 
 /** Up to here the checks of the long way would cost more than they could win: V8 parses a copy on every backend. */
-const kTinyBytes = 128;
+const kTinyBytes = 255;
 
 type Holder = Record<string, unknown>;
 
@@ -73,12 +73,12 @@ export function parse<T = unknown>(
 ): T;
 export function parse(input: JsonInput, first?: unknown, second?: unknown): unknown {
   if (first === undefined && second === undefined) {
-    if (input instanceof Uint8Array && input.length <= kTinyBytes && input.length > 0) {
-      try {
+    try {
+      if (typeof input === 'string') return JSON.parse(input);
+      if (input instanceof Uint8Array && input.length <= kTinyBytes && input.length > 0)
         return JSON.parse(decode(input, 0, input.length));
-      } catch {
-        // Whatever it was, the long way finds out.
-      }
+    } catch {
+      // Whatever it was, the long way finds out.
     }
     return impl().parse(typeof input === 'string' ? input : bytesOf(input), undefined);
   }

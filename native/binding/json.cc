@@ -166,7 +166,8 @@ napi_value parse(napi_env env, napi_callback_info info) {
     case json::TapeStatus::unsuited:
       return int_value(env, kUnsuited);
     case json::TapeStatus::generic:
-      j.header[kNews] = t.shapes.node_count() != known;  // whether it brought keys that were not known
+      // whether it brought keys that were not known, or too many to know
+      j.header[kNews] = t.shapes.node_count() != known || (t.flags & json::kSawRefused) != 0;
       return int_value(env, kGeneric);
     case json::TapeStatus::need_doubles:
       return int_value(env, kNeedDoubles);

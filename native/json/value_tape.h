@@ -71,7 +71,7 @@ enum class TapeStatus : uint8_t {
   bad,           // not JSON: scan.h says where
   bad_utf8,      // not UTF-8: the caller decides
   unsuited,      // better left to JSON.parse: very deep, a bare number
-  generic,       // valid, and better left to JSON.parse: mostly objects without a constructor
+  generic,       // better left to JSON.parse: mostly objects without a constructor
   need_doubles,  // again, with more room for doubles
   no_memory,
 };
@@ -83,6 +83,7 @@ enum TapeFlags : uint32_t {
   kSawDuplicate = 4,
   kSawBeyondDouble = 8,  // an integer that a double may not hold
   kSawGeneric = 16,      // nodes, maps or mixed objects on the tape: objects built by assignment
+  kSawRefused = 32,      // maps or mixed objects: keys the trie would not take
 };
 
 struct Mixed {
@@ -114,6 +115,8 @@ struct ValueTape {
   uint32_t alone = 0xffff'ffffu;
   /** Fewer words of objects without a constructor are built one by one, whatever else there is. */
   uint32_t fewest_generic = 8;
+  /** So many members of maps are read before a text that has little else is left to JSON.parse half-way. */
+  uint32_t most_refused = 512;
   Shapes shapes;
 
   // out

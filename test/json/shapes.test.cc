@@ -24,7 +24,7 @@ struct Reader {
     tape.words = words.data();
     tape.doubles = doubles.data();
     tape.double_capacity = doubles.size();
-    tape.fewest_generic = 0xffff'ffff;
+    tape.fewest_generic = tape.most_refused = 0xffff'ffff;
     std::unique_ptr<Stage1> stage1(new Stage1);
     stage1->begin(text.data(), text.size());
     REQUIRE(kernel().write_values(*stage1, tape) == TapeStatus::ok);

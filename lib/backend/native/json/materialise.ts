@@ -35,13 +35,31 @@ export interface Materialiser {
   build(blobs: string | string[]): unknown;
 }
 
-/** Longer arrays grow from here on. */
-const kSlice = 1024;
-// by JSON.parse, which leaves no holes as `new Array(n)` would
-const row = (value: string) => JSON.parse(`[${`${value},`.repeat(kSlice - 1)}${value}]`);
-const anything: unknown[] = row('null');
-const fractions: number[] = row('0.5');
-const whole: number[] = row('0');
+/** Patterns of arrays are kept up to so many elements. */
+const kLongestKept = 1 << 14;
+/** Words up to here are literals, by their number. */
+const kLastLiteral = (3 << 3) | 6;
+const literals: readonly unknown[] = [null, true, false, ''];
+
+/**
+ * Arrays to be filled have exactly the room they need and the right kind of elements (SMI, double, anything) from the
+ * start, as JSON.parse's: pushing would grow and copy, and ask Array.prototype for setters.
+ */
+function pattern<T>(value: string): (n: number) => T[] {
+  // by JSON.parse, which leaves no holes as `new Array(n)` would
+  let kept: T[] = JSON.parse(`[${`${value},`.repeat(255)}${value}]`);
+  function larger(n: number): T[] {
+    let list = kept;
+    while (list.length * 2 <= n) list = list.concat(list);
+    if (list.length < n) list = list.concat(list.slice(0, n - list.length));
+    if (n <= kLongestKept) kept = list.concat(list);
+    return list;
+  }
+  return (n) => (n <= kept.length ? kept.slice(0, n) : larger(n));
+}
+const anything = pattern<unknown>('null');
+const fractions = pattern<number>('0.5');
+const whole = pattern<number>('0');
 
 const kObjectPrototypeKeys = Reflect.ownKeys(Object.prototype).length;
 
@@ -175,8 +193,6 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     return members(target, (T[at + 1] as number) - list.keys.length);
   }
 
-  // Arrays have exactly the room they need, as JSON.parse's: a slice of one that is long enough has it, and the right kind
-  // of elements (SMI, double, anything) from the start. Pushing would grow and copy.
   function array(n: number): unknown[] {
     switch (n) {
       case 0:
@@ -190,19 +206,19 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 4:
         return [next(), next(), next(), next()];
       default: {
-        if (n > kSlice) return longArray(n);
-        const list = anything.slice(0, n);
-        for (let i = 0; i < n; i++) list[i] = next();
+        const list = anything(n);
+        for (let i = 0; i < n; i++) {
+          const word = T[p] as number;
+          if ((word & 7) === 6 && word <= kLastLiteral) {
+            p++;
+            list[i] = literals[word >>> 3];
+          } else {
+            list[i] = next();
+          }
+        }
         return list;
       }
     }
-  }
-
-  function longArray(n: number): unknown[] {
-    const list = anything.slice();
-    for (let i = 0; i < kSlice; i++) list[i] = next();
-    for (let i = kSlice; i < n; i++) list.push(next());
-    return list;
   }
 
   function doubles(n: number): number[] {
@@ -216,10 +232,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 3:
         return [F[at] as number, F[at + 1] as number, F[at + 2] as number];
       default: {
-        const list = fractions.slice(0, n);
-        const some = list.length;
-        for (let i = 0; i < some; i++) list[i] = F[at++] as number;
-        while (at < fp) list.push(F[at++] as number);
+        const list = fractions(n);
+        for (let i = 0; i < n; i++) list[i] = F[at++] as number;
         return list;
       }
     }
@@ -236,10 +250,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 3:
         return [T[at] as number, T[at + 1] as number, T[at + 2] as number];
       default: {
-        const list = whole.slice(0, n);
-        const some = list.length;
-        for (let i = 0; i < some; i++) list[i] = T[at++] as number;
-        while (at < p) list.push(T[at++] as number);
+        const list = whole(n);
+        for (let i = 0; i < n; i++) list[i] = T[at++] as number;
         return list;
       }
     }
@@ -248,32 +260,19 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
   /** Arrays of two or three doubles each: lines of GeoJSON. */
   function points(n: number): number[][] {
     const each = T[p++] as number;
-    const list = anything.slice(0, n) as number[][];
-    const some = list.length;
+    const list = anything(n) as number[][];
     let at = fp;
     fp = at + n * each;
-    let i = 0;
-    if (each === 2) {
-      for (; i < some; i++, at += 2) list[i] = [F[at] as number, F[at + 1] as number];
-      for (; i < n; i++, at += 2) list.push([F[at] as number, F[at + 1] as number]);
-    } else {
-      for (; i < some; i++, at += 3) list[i] = [F[at] as number, F[at + 1] as number, F[at + 2] as number];
-      for (; i < n; i++, at += 3) list.push([F[at] as number, F[at + 1] as number, F[at + 2] as number]);
-    }
+    if (each === 2) for (let i = 0; i < n; i++, at += 2) list[i] = [F[at] as number, F[at + 1] as number];
+    else
+      for (let i = 0; i < n; i++, at += 3)
+        list[i] = [F[at] as number, F[at + 1] as number, F[at + 2] as number];
     return list;
   }
 
   function other(word: number): unknown {
     const n = word >>> 7;
     switch ((word >>> 3) & 15) {
-      case 0:
-        return null;
-      case 1:
-        return true;
-      case 2:
-        return false;
-      case 3:
-        return '';
       case 4:
         return {};
       case 5:
@@ -327,7 +326,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       case 5:
         return array(word >>> 3);
       case 6:
-        return other(word);
+        return word <= kLastLiteral ? literals[word >>> 3] : other(word);
       default:
         return fromList(listOf(word >>> 3));
     }
