@@ -7,6 +7,7 @@ import { encodeSuite } from './suites/encode';
 import { hostileSuite } from './suites/hostile';
 import { linesSuite } from './suites/lines';
 import { optionsSuite } from './suites/options';
+import { prototypesSuite } from './suites/prototypes';
 import { streamsSuite } from './suites/streams';
 
 export function conformance(name: string, json: typeof Json): { run(): void } {
@@ -18,6 +19,7 @@ export function conformance(name: string, json: typeof Json): { run(): void } {
     streamsSuite,
     linesSuite,
     hostileSuite,
+    prototypesSuite,
   ];
   const made = suites.map((make) => make(name, json));
   return {

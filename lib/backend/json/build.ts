@@ -35,12 +35,20 @@ function scalarAt(source: Source, tape: Tape, node: number, bigints: boolean): u
   }
 }
 
+/** As JSON.parse makes it: an own property, whatever a prototype has under that name. */
+function define(target: object, key: string | number, value: unknown): void {
+  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
 function set(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    target[key] = value;
-  }
+  if (key in Object.prototype) define(target, key, value);
+  else target[key] = value;
+}
+
+/** An index that somebody put on a prototype would be found by push(): integer keys are the first of all keys. */
+function hasIndices(prototype: object): boolean {
+  const first = Reflect.ownKeys(prototype)[0];
+  return typeof first === 'string' && /^[0-9]/.test(first);
 }
 
 function removeConstructor(target: Record<string, unknown>): void {
@@ -50,7 +58,9 @@ function removeConstructor(target: Record<string, unknown>): void {
   Reflect.deleteProperty(target, 'constructor');
 }
 
+// A chain and no array: a push() would find a setter that somebody put on an index of Array.prototype.
 interface Frame {
+  outer: Frame | undefined;
   array: unknown[] | undefined;
   object: Record<string, unknown> | undefined;
   key: string;
@@ -62,15 +72,15 @@ export function build(source: Source, tape: Tape, root: number, options: JsonPar
   const bigints = options.integers === 'bigint';
   const dropProto = options.protoAction === 'remove';
   const dropConstructor = options.constructorAction === 'remove';
-  const stack: Frame[] = [];
+  const byIndex = hasIndices(Array.prototype) || hasIndices(Object.prototype);
+  let top: Frame | undefined;
   let result: unknown;
   const stop = tape.next(root);
   let node = root;
-  while (node < stop || stack.length > 0) {
-    const top = stack[stack.length - 1];
+  while (node < stop || top !== undefined) {
     if (top !== undefined && node === top.end) {
       if (dropConstructor && top.object !== undefined) removeConstructor(top.object);
-      stack.pop();
+      top = top.outer;
       continue;
     }
     if (top?.object !== undefined) {
@@ -80,26 +90,29 @@ export function build(source: Source, tape: Tape, root: number, options: JsonPar
         continue;
       }
     }
+    const into: Frame | undefined = top;
     const type = tape.type(node);
     let value: unknown;
     if (type === JsonType.array || type === JsonType.object) {
       const array = type === JsonType.array ? [] : undefined;
       const object = type === JsonType.object ? {} : undefined;
       value = array ?? object;
-      stack.push({ array, object, key: '', end: tape.next(node) });
+      top = { outer: into, array, object, key: '', end: tape.next(node) };
       node++;
     } else {
       value = scalarAt(source, tape, node, bigints);
       node++;
     }
-    if (top === undefined) result = value;
-    else if (top.array !== undefined) top.array.push(value);
-    else set(top.object as Record<string, unknown>, top.key, value);
+    if (into === undefined) result = value;
+    else if (into.array === undefined) set(into.object as Record<string, unknown>, into.key, value);
+    else if (byIndex) define(into.array, into.array.length, value);
+    else into.array.push(value);
   }
   return result;
 }
 
 interface KeyFrame {
+  outer: KeyFrame | undefined;
   object: boolean;
   seen: Set<string> | undefined;
   end: number;
@@ -134,13 +147,12 @@ export function forbiddenKey(
       offset = at;
     }
   };
-  const stack: KeyFrame[] = [];
+  let top: KeyFrame | undefined;
   let node = 0;
-  while (node < tape.nodes || stack.length > 0) {
-    const top = stack[stack.length - 1];
+  while (node < tape.nodes || top !== undefined) {
     if (top !== undefined && node === top.end) {
       if (top.badConstructor >= 0) found('constructor', top.badConstructor);
-      stack.pop();
+      top = top.outer;
       continue;
     }
     if (top?.object) {
@@ -156,7 +168,7 @@ export function forbiddenKey(
     if (type === JsonType.array || type === JsonType.object) {
       const object = type === JsonType.object;
       const seen = object && duplicates ? new Set<string>() : undefined;
-      stack.push({ object, seen, end: tape.next(node), badConstructor: -1 });
+      top = { outer: top, object, seen, end: tape.next(node), badConstructor: -1 };
     }
     node++;
   }

@@ -172,6 +172,12 @@ function scanLiteral(u: Units, from: number, end: number, word: readonly number[
   return from + i;
 }
 
+function twice(list: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(list.length * 2);
+  longer.set(list);
+  return longer;
+}
+
 /**
  * Scans u[start, end) as one JSON text. Returns kValid; or the absolute offset of the first unit that cannot
  * stand where it stands (end when the text stops too early); or, when more than maxDepth brackets are open, a
@@ -179,8 +185,10 @@ function scanLiteral(u: Units, from: number, end: number, word: readonly number[
  */
 export function scan(u: Units, start: number, end: number, maxDepth: number, tape?: Tape): number {
   // The open containers: node * 2 + (object ? 1 : 0), and beside it the count of what they hold so far.
-  const open: number[] = [];
-  const counts: number[] = [];
+  // Typed arrays: a push() would find a setter that somebody put on an index of Array.prototype.
+  let open = new Float64Array(32);
+  let counts = new Float64Array(32);
+  let depth = 0;
   let state = kValue;
   let i = start;
   for (;;) {
@@ -189,10 +197,10 @@ export function scan(u: Units, start: number, end: number, maxDepth: number, tap
       c = u[i] as number;
       if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) break;
     }
-    if (i >= end) return state === kAfter && open.length === 0 ? kValid : end;
+    if (i >= end) return state === kAfter && depth === 0 ? kValid : end;
 
     if (state === kAfter) {
-      const top = open.length - 1;
+      const top = depth - 1;
       if (top < 0) return i;
       const inObject = ((open[top] as number) & 1) === 1;
       if (c === 0x2c) {
@@ -223,14 +231,18 @@ export function scan(u: Units, start: number, end: number, maxDepth: number, tap
       // an empty array ends: below
     } else {
       // a value begins
-      const top = open.length - 1;
+      const top = depth - 1;
       if (c === 0x7b || c === 0x5b) {
-        if (open.length >= maxDepth) return -2 - i;
+        if (depth >= maxDepth) return -2 - i;
         if (top >= 0) counts[top] = (counts[top] as number) + 1;
         const object = c === 0x7b ? 1 : 0;
         const node = tape === undefined ? 0 : tape.add(object ? JsonType.object : JsonType.array, i, i + 1);
-        open.push(node * 2 + object);
-        counts.push(0);
+        if (depth === open.length) {
+          open = twice(open);
+          counts = twice(counts);
+        }
+        open[depth] = node * 2 + object;
+        counts[depth++] = 0;
         state = object ? kFirstKey : kFirstElement;
         i++;
         continue;
@@ -262,8 +274,8 @@ export function scan(u: Units, start: number, end: number, maxDepth: number, tap
     }
 
     i++;
-    const container = open.pop() as number;
-    const count = counts.pop() as number;
+    const container = open[--depth] as number;
+    const count = counts[depth] as number;
     tape?.finish(Math.floor(container / 2), i, count);
     state = kAfter;
   }
