@@ -8,6 +8,7 @@ import { hostileSuite } from './suites/hostile';
 import { linesSuite } from './suites/lines';
 import { optionsSuite } from './suites/options';
 import { prototypesSuite } from './suites/prototypes';
+import { sharedSuite } from './suites/shared';
 import { streamsSuite } from './suites/streams';
 
 export function conformance(name: string, json: typeof Json): { run(): void } {
@@ -20,6 +21,7 @@ export function conformance(name: string, json: typeof Json): { run(): void } {
     linesSuite,
     hostileSuite,
     prototypesSuite,
+    sharedSuite,
   ];
   const made = suites.map((make) => make(name, json));
   return {

@@ -1,4 +1,4 @@
-// Documents in memory that threads share: a head of eight words, the text, padding to whole words, the words of the reader. Both
+// Documents in memory that threads share: a head of ten words, the text, padding to whole words, the words of the reader. Both
 // backends lay them out so; `format` says whose words they are. Written once, before anybody else knows of the memory; only
 // the state changes afterwards, to say that no further thread may open it.
 
@@ -9,8 +9,10 @@ export const kScanned = 2;
 
 /** "trJD", and the version of this layout. */
 const kMagic = 0x44_4a_72_74;
-const kVersion = 1;
-const kHeadWords = 8;
+const kVersion = 2;
+const kHeadWords = 10;
+/** Where in the head the sum of all that follows stands: a walk over words that are not what was written may never end. */
+const kSum = 8;
 const kOpen = 1;
 const kRevoked = 2;
 
@@ -36,6 +38,14 @@ function partsOf(buffer: SharedArrayBuffer, head: SharedHead): SharedParts {
   return { ...head, buffer, text, all: new Uint32Array(buffer, from) };
 }
 
+/** A nanosecond for four bytes: far less than reading the text again. */
+function sumOf({ format, textBytes, first, second, flags }: SharedHead, all: Uint32Array): number {
+  let sum = 0;
+  for (const word of [format, textBytes, first, second, flags]) sum = Math.imul(sum ^ word, 0x9e3779b1) + 1;
+  for (let i = 0; i < all.length; i++) sum = Math.imul(sum ^ (all[i] as number), 0x9e3779b1) + 1;
+  return sum >>> 0;
+}
+
 /** Copies a document into shared memory. */
 export function publish(head: SharedHead, text: Uint8Array, words: Uint32Array): SharedParts {
   const at = (head.textBytes + 3) >>> 2;
@@ -44,6 +54,7 @@ export function publish(head: SharedHead, text: Uint8Array, words: Uint32Array):
   parts.text.set(text.subarray(0, head.textBytes));
   parts.all.set(words, at);
   const { format, textBytes, first, second, flags } = head;
+  const sum = sumOf(parts, parts.all);
   new Uint32Array(buffer, 0, kHeadWords).set([
     kMagic,
     kVersion,
@@ -53,6 +64,7 @@ export function publish(head: SharedHead, text: Uint8Array, words: Uint32Array):
     first,
     second,
     flags,
+    sum,
   ]);
   return parts;
 }
@@ -83,5 +95,7 @@ export function adopt(buffer: unknown): SharedParts {
   const size = kWordsOf[format]?.(head);
   if (size === undefined || buffer.byteLength !== (kHeadWords + ((textBytes + 3) >>> 2) + size) * 4)
     throw stale('its memory has another size');
-  return partsOf(buffer, head);
+  const parts = partsOf(buffer, head);
+  if (sumOf(head, parts.all) !== words[kSum]) throw stale('its memory was written');
+  return parts;
 }

@@ -140,7 +140,7 @@ export function linesSuite(name: string, json: typeof Json): Test {
           }
         },
       ),
-      { numRuns: Number(process.env.LINES_RUNS ?? 25) },
+      { numRuns: Number(process.env.LINES_RUNS ?? 12) },
     );
   });
 
