@@ -37,4 +37,5 @@ async function main(): Promise<void> {
     tell((app.server.address() as AddressInfo).port);
   }
 }
+process.on('disconnect', () => process.exit());
 void main();
