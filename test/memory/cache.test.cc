@@ -226,6 +226,33 @@ TEST_CASE("sizes that no machine has are refused") {
   CHECK(cache.allocate(uint64_t{1} << 45) == nullptr);
 }
 
+TEST_CASE("a million of each: refusals, frees of other owners, large blocks; memory is where it was") {
+  constexpr int kMillion = 1'000'000;
+  Cache cache;
+  Cache other;
+  (void)purge();
+  const Stats before = stats();
+  int refused = 0;
+  for (int i = 0; i < kMillion; i++) refused += cache.allocate(SIZE_MAX - static_cast<size_t>(i)) == nullptr;
+  CHECK(refused == kMillion);
+  CHECK(stats().refused == before.refused + kMillion);
+  for (int i = 0; i < kMillion; i++) {
+    void* p = cache.allocate(static_cast<size_t>(i) % 5000);
+    if (i % 64 == 0)
+      Cache::free_remote(p);
+    else
+      (i % 2 ? cache : other).free(p);
+  }
+  for (int i = 0; i < kMillion / 20; i++) other.free(cache.allocate(40'000 + static_cast<size_t>(i)));
+  cache.flush();
+  other.flush();
+  (void)purge();
+  const Stats after = stats();
+  CHECK(after.in_use_bytes == before.in_use_bytes);
+  CHECK(after.cached_bytes == before.cached_bytes);
+  CHECK(after.committed_bytes == before.committed_bytes);
+}
+
 TEST_CASE("what is given back can be used again, and is zero only by chance of nobody's promise") {
   Cache cache;
   auto* p = static_cast<char*>(cache.allocate(1u << 20));
