@@ -16,7 +16,7 @@ export interface Limits {
   headers?: number;
   /** Beyond 413. 1 MB */
   bodyBytes?: number;
-  /** Requests of one connection under way at once; more wait in the socket. 64 */
+  /** Requests of one connection under way at once, if their bytes are not more than one may have; others wait. 64 */
   pipeline?: number;
   /** From a header's first byte to its last: beyond 408. 10 s */
   headerMs?: number;

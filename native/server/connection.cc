@@ -134,6 +134,7 @@ void Connection::leave_records(sched::P& p) noexcept {
   }
   first_ = last_ = nullptr;
   in_flight_ = 0;
+  held_bytes_ = 0;
   if (lent) server_->cancelled();
 }
 

@@ -5,8 +5,8 @@
 // Input. Bytes are read into the P's scratch buffer and parsed there; only what is left of an incomplete
 // request (or of one that must wait) is kept, in a block of the slab. Output. Replies are corked in the P's
 // scratch and sent once a run; what the socket does not take waits in a list of blocks. Reading stops while
-// `pipeline` requests are under way or `write_bytes` wait to be sent: a peer is given only as much as it
-// takes back.
+// `pipeline` requests are under way, or as many bytes of them as one may have, or `write_bytes` wait to be
+// sent: a peer is given only as much as it takes back.
 //
 // Deadlines are one timer. It is armed late and lazily: when it fires it looks whether its hour has really
 // come.
@@ -140,6 +140,7 @@ class Connection : public Waiter {
   uint32_t need_ = 0;        // bytes at which the request in `in_` is whole; 0: not known
   uint32_t head_bytes_ = 0;  // of a chunked request under way
   uint32_t in_flight_ = 0;   // records in the list
+  uint64_t held_bytes_ = 0;  // of requests, in those records
   http::ChunkedDecoder* chunks_ = nullptr;
   Block* out_first_ = nullptr;
   Block* out_last_ = nullptr;

@@ -33,8 +33,9 @@ size_t room_for(size_t size, size_t want) noexcept {
 }  // namespace
 
 bool Connection::may_take() const noexcept {
-  return !(flags_ & (kClosing | kDead)) && in_flight_ < server_->limits().pipeline &&
-         out_bytes_ <= server_->limits().write_bytes;
+  const Limits& limits = server_->limits();
+  return !(flags_ & (kClosing | kDead)) && in_flight_ < limits.pipeline &&
+         held_bytes_ <= limits.header_bytes + limits.body_bytes && out_bytes_ <= limits.write_bytes;
 }
 
 /** True when the turn's budget ended it with work left. */

@@ -78,6 +78,7 @@ RequestRecord* Connection::open_record(Exchange& exchange, Endpoint& endpoint, u
   }
   last_ = record;
   in_flight_++;
+  held_bytes_ += record->data_bytes;
   server_->stats().in_flight.add(1);
   return record;
 }
@@ -97,6 +98,7 @@ void Connection::write_ready(sched::P& p, ServerLocal& local) noexcept {
     first_ = record.next;
     if (!first_) last_ = nullptr;
     in_flight_--;
+    held_bytes_ -= record.data_bytes;
     record.connection = nullptr;
     record.answered = true;
     if (!out_first_) since_ns_ = p.now_ns();  // else it says since when nothing was taken

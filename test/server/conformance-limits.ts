@@ -261,6 +261,30 @@ export function conformanceLimits(name: string, backend: Backend): Test {
     });
   });
 
+  test('of pipelined requests as many bytes are under way as one may have, and one more request', async () => {
+    let running = 0;
+    let most = 0;
+    const routes = {
+      'POST /': async (request: { body: Buffer }) => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+        return String(request.body.length);
+      },
+      'POST /now': (request: { body: Buffer }) => String(request.body.length),
+    };
+    await withServer({ routes, limits: { headerBytes: 1024, bodyBytes: 10_000 } }, async (port) => {
+      const client = await RawClient.connect(port);
+      const sizes = Array.from({ length: 60 }, (_, i) => (i % 20 === 19 ? 10 : 9_000 + i));
+      const paths = sizes.map((_, i) => (i % 7 === 3 ? '/now' : '/'));
+      client.write(sizes.map((size, i) => post(paths[i]!, 'x'.repeat(size))).join(''));
+      for (const size of sizes) assert.is((await client.response())!.body, String(size));
+      // Two large ones, and a small one that came between them.
+      assert.ok(most === 2 || most === 3, `${most} at once`);
+      client.destroy();
+    });
+  });
+
   test('close drains: what is under way is answered with Connection: close, idle connections end at once', async () => {
     let release: (() => void) | undefined;
     const routes = {

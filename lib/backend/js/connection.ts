@@ -46,6 +46,8 @@ export class JsConnection {
   private readonly host: ConnectionHost;
   /** Requests whose replies are not written yet, in order. */
   private readonly open: JsExchange[] = [];
+  /** Bytes of the bodies of those. */
+  private held = 0;
   /** Bytes of an incomplete head, or of requests that must wait for their turn. */
   private input: Buffer | undefined;
   /** What `input` is the front of while nothing is taken from it: bytes of a slow head are copied once, not once each. */
@@ -111,9 +113,13 @@ export class JsConnection {
   }
 
   private mayTake(): boolean {
-    const { pipeline, writeBytes } = this.host.limits;
+    const { pipeline, headerBytes, bodyBytes, writeBytes } = this.host.limits;
     return (
-      !this.closing && !this.gone && this.open.length < pipeline && this.socket.writableLength <= writeBytes
+      !this.closing &&
+      !this.gone &&
+      this.open.length < pipeline &&
+      this.held <= headerBytes + bodyBytes &&
+      this.socket.writableLength <= writeBytes
     );
   }
 
@@ -201,6 +207,7 @@ export class JsConnection {
     this.head = undefined;
     this.body = undefined;
     this.open.push(exchange);
+    this.held += exchange.body().length;
     this.host.opened();
   }
 
@@ -234,6 +241,7 @@ export class JsConnection {
       if (!keepAlive) this.closing = true;
       this.write(exchange.encode(keepAlive));
       this.open.shift();
+      this.held -= exchange.body().length;
       this.since = Date.now();
       this.host.closed(true);
       if (!keepAlive) this.leave();
@@ -295,6 +303,7 @@ export class JsConnection {
   }
 
   private leave(): void {
+    this.held = 0;
     for (const exchange of this.open.splice(0)) {
       exchange.abort(abortError('The client closed the connection'));
       this.host.closed(false);
