@@ -2,7 +2,7 @@
 // or shipped for this platform: the fallback is what this platform gets, quietly) and *broken* (there is a
 // binary and it does not load: somebody must hear of it, with the loader's own message).
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** What the addon exports: one object a part, made by native/binding/<part>.cc. lib/backend/native types them. */
@@ -41,6 +41,36 @@ function isMusl(): boolean {
   return report?.header !== undefined && report.header.glibcVersionRuntime === undefined;
 }
 
+/**
+ * Throws for an ELF file that ends before its section headers, which stand last: a download or a copy that was cut off. The
+ * system would map what is not there, and the process would die of SIGBUS before anybody could say why.
+ */
+function checkWhole(path: string): void {
+  const head = Buffer.alloc(64);
+  const fd = openSync(path, 'r');
+  try {
+    const elf64 = readSync(fd, head, 0, 64, 0) === 64 && head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2;
+    if (!elf64) return; // dlopen says what else is wrong
+    const end = Number(head.readBigUInt64LE(40)) + head.readUInt16LE(58) * head.readUInt16LE(60);
+    const { size } = fstatSync(fd);
+    if (size < end) throw new Error(`${path}: the file is cut off: ${size} bytes of ${end}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What every binary of this package has. */
+const kParts = ['json', 'jsonEncode', 'jsonSchema', 'memory', 'net', 'sched', 'server'] as const;
+
+function load(path: string): NativeAddon {
+  checkWhole(path);
+  // tsc leaves this require alone; the .node extension makes Node call dlopen.
+  const addon = require(path) as NativeAddon;
+  const missing = kParts.filter((part) => typeof addon?.[part] !== 'object');
+  if (missing.length === 0) return addon;
+  throw new Error(`${path}: not a binary of this version, it lacks ${missing.join(', ')}`);
+}
+
 /** Tries the candidates in order. Throws nothing; does not remember. */
 export function loadAddon(paths: readonly string[] = candidates()): LoadResult {
   const foreign = foreignRuntime();
@@ -52,8 +82,7 @@ export function loadAddon(paths: readonly string[] = candidates()): LoadResult {
   for (const path of paths) {
     if (!existsSync(path)) continue;
     try {
-      // tsc leaves this require alone; the .node extension makes Node call dlopen.
-      return { state: 'loaded', addon: require(path) as NativeAddon, path };
+      return { state: 'loaded', addon: load(path), path };
     } catch (error) {
       causes.push(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,6 +1,6 @@
 // The loader and the choice of the backend: absent is quiet, broken is heard, native wanted and not there throws.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -123,6 +123,29 @@ test('the addon of this checkout is chosen when it is there', () => {
   assert.is(backend.name, 'native');
   assert.is(reason, undefined);
   assert.ok(['fallback', 'arm64', 'westmere', 'haswell', 'icelake'].includes(backend.isa));
+});
+
+test('a binary that is cut off is broken: it is not mapped', () => {
+  const whole = loadAddon();
+  if (whole.state !== 'loaded') return;
+  const bytes = readFileSync(whole.path);
+  for (const part of [0.1, 0.5, 0.999]) {
+    const path = join(folder, `cut-${part}.node`);
+    writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length * part)));
+    const result = loadAddon([path]);
+    assert.is(result.state, 'broken');
+    if (result.state === 'broken') assert.match(result.reason, /cut off/);
+  }
+});
+
+test('a binary that loads and is another one is broken, and says what it lacks', () => {
+  if (process.platform !== 'linux') return;
+  const path = join(folder, 'other.js');
+  writeFileSync(path, 'module.exports = { json: {}, server: {} };');
+  const result = loadAddon([path]);
+  assert.is(result.state, 'broken');
+  if (result.state === 'broken')
+    assert.match(result.reason, /not a binary of this version.*memory, net, sched/);
 });
 
 test('a folder in place of a binary is broken, not absent', () => {
