@@ -21,8 +21,10 @@ import type {
 
 const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
-/** One that has lived so long has not died of being started: the next one begins with the first pause again. */
-const kProvenMs = 10_000;
+/** One that had loaded the module may have died of a call: the next one is not to keep others waiting for longer. */
+const kRestartLoadedMs = 1_000;
+/** One that has taken calls for so long has not died of being started: the pauses begin anew. */
+const kProvenMs = 1_000;
 
 export interface PoolOptions {
   url: string;
@@ -136,7 +138,7 @@ export class IsolatePool {
     const start: IsolateStart = { url, exposeErrors, queue, group: this.transport.group?.handle, claims };
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: start, name: 'tailrace-rpc' });
     this.workers.add(worker);
-    let joinedAt = Number.POSITIVE_INFINITY;
+    let joinedAt: number | undefined;
     return new Promise((resolve, reject) => {
       worker.once('message', (said: IsolateReady) => {
         if ('failed' in said) {
@@ -161,7 +163,10 @@ export class IsolatePool {
         reject(error);
         this.transport.left(worker, error);
         if (this.closed || !this.started) return;
-        if (performance.now() - joinedAt >= kProvenMs) this.restartMs = kRestartFirstMs;
+        if (joinedAt !== undefined) {
+          const proven = performance.now() - joinedAt >= kProvenMs;
+          this.restartMs = proven ? kRestartFirstMs : Math.min(this.restartMs, kRestartLoadedMs);
+        }
         const pause = this.restart();
         log.error(
           `tailrace rpc: calls under way in it have failed; the next one starts in ${pause} ms:`,

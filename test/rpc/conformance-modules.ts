@@ -8,15 +8,20 @@ import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import { serveRpcOn } from '../../lib/rpc/serve';
 import { until, within } from '../support/http-client';
-import { quiet } from './conformance';
+import { makeWithRpc, quiet } from './conformance';
 
 const kHangs = 'await new Promise((resolve) => setTimeout(resolve, 0x7fffffff)); export default {};';
 const kSpins =
   "import { isMainThread } from 'node:worker_threads'; if (!isMainThread) for (;;); export default {};";
-const kDies = 'setImmediate(() => process.exit(4)); export default {};';
+/** Loads once. */
+const kOnce = `
+  import { writeFileSync } from 'node:fs';
+  writeFileSync(new URL('once.txt', import.meta.url), '', { flag: 'wx' });
+  export default { die: () => process.exit(4) };`;
 
 export function conformanceModules(name: string, backend: Backend): Test {
   const test = suite(`rpc modules ${name}`);
+  const withRpc = makeWithRpc(backend);
   let folder: string;
   test.before(() => {
     folder = mkdtempSync(join(tmpdir(), 'tailrace-modules-'));
@@ -53,16 +58,17 @@ export function conformanceModules(name: string, backend: Backend): Test {
     }
   });
 
-  test('isolates that die again and again are started in longer and longer pauses', async () => {
+  test('an isolate that cannot be started anew is tried in longer and longer pauses', async () => {
     const pauses: number[] = [];
     const error = (text: string) => {
       const told = /starts in (\d+) ms/.exec(text);
       if (told !== null) pauses.push(Number(told[1]));
     };
-    const module = moduleOf('dies.mjs', kDies);
-    const server = await serveRpcOn(backend, { port: 0, log: { ...quiet, error }, module, isolates: 1 });
-    await until(() => pauses.length >= 3, 'it has died three times');
-    await server.close({ drainMs: 0 });
+    const module = moduleOf('once.mjs', kOnce);
+    await withRpc({ module, isolates: 1, log: { ...quiet, error } }, async (ask) => {
+      assert.match(await ask('{"jsonrpc":"2.0","method":"die","id":1}'), /-32603/);
+      await until(() => pauses.length >= 3, 'it has ended three times');
+    });
     assert.equal(pauses.slice(0, 3), [100, 200, 400]);
   });
 
