@@ -70,5 +70,32 @@ export function conformanceFailures(name: string, backend: Backend): Test {
     });
   }
 
+  test('a call beyond its time: -32001, counted once a request, also when it never let go of the thread', async () => {
+    const methods = {
+      waits: { timeoutMs: 20, handler: () => new Promise(() => {}) },
+      spins: {
+        timeoutMs: 20,
+        handler: () => {
+          for (const end = Date.now() + 1000; Date.now() < end; );
+          return 'late';
+        },
+      },
+      ok: () => 1,
+    };
+    await withRpc({ methods }, async (ask, _, server) => {
+      const late = { code: -32001, message: 'Request timed out' };
+      const calls = ['waits', 'ok', 'waits'].map((method, id) => ({ jsonrpc: '2.0', method, id }));
+      assert.equal(JSON.parse(await ask(JSON.stringify(calls))), [
+        { jsonrpc: '2.0', error: late, id: 0 },
+        { jsonrpc: '2.0', result: 1, id: 1 },
+        { jsonrpc: '2.0', error: late, id: 2 },
+      ]);
+      assert.is(server.stats().timeouts, 1);
+      const spun = await ask('{"jsonrpc":"2.0","method":"spins","id":1}');
+      assert.equal(JSON.parse(spun), { jsonrpc: '2.0', error: late, id: 1 });
+      assert.is(server.stats().timeouts, 2);
+    });
+  });
+
   return test;
 }

@@ -57,6 +57,8 @@ export class JsExchange implements BackendRequest {
   readonly connection: JsConnection;
   params: readonly string[] = [];
   replied = false;
+  /** Counts it, once, when a call of it ran out of time. */
+  onTimedOut: (() => void) | undefined;
   /** The server is looking for what answers it: a reply that comes now comes at once. */
   routing = false;
   private readonly head: RequestHead | undefined;
@@ -109,6 +111,11 @@ export class JsExchange implements BackendRequest {
     if (this.replied) return;
     this.timer = setTimeout(callback, Math.min(Math.max(this.deadline - Date.now(), 0), 0x7fffffff));
     this.timer.unref();
+  }
+
+  timedOut(): void {
+    this.onTimedOut?.();
+    this.onTimedOut = undefined;
   }
 
   /** Gives the reply to the connection, once; later ones, and those for nobody, are dropped. */

@@ -14,6 +14,8 @@ export interface RpcExchange {
   signal(): AbortSignal;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
+  /** A call of it ran out of time: once for each. */
+  timedOut?(): void;
 }
 
 type Answer = string | undefined;
@@ -178,14 +180,26 @@ export class RpcEngine {
     const answerId = hasId ? idText : undefined;
     try {
       const result = method.invoke(input, call);
-      if (isThenable(result)) return this.wait(result, call, answerId);
+      if (isThenable(result)) return this.wait(result, call, answerId, exchange);
+      // A handler that held the thread beyond its time is as late as one that waited.
+      if (Date.now() >= call.deadline) return this.late(answerId, exchange);
       return this.result(result, answerId);
     } catch (error) {
       return this.failed(error, answerId);
     }
   }
 
-  private wait(result: PromiseLike<unknown>, call: JsCall, id: string | undefined): Promise<Answer> {
+  private late(id: string | undefined, exchange: RpcExchange): Answer {
+    exchange.timedOut?.();
+    return id === undefined ? undefined : failureText(rpcFailures.timeout, id);
+  }
+
+  private wait(
+    result: PromiseLike<unknown>,
+    call: JsCall,
+    id: string | undefined,
+    exchange: RpcExchange,
+  ): Promise<Answer> {
     return new Promise<Answer>((resolve) => {
       const left = call.deadline - Date.now();
       let timer: NodeJS.Timeout | undefined;
@@ -198,7 +212,7 @@ export class RpcEngine {
         timer = setTimeout(
           () => {
             call.abort(new DOMException('The call timed out', 'TimeoutError'));
-            settle(id === undefined ? undefined : failureText(rpcFailures.timeout, id));
+            settle(this.late(id, exchange));
           },
           Math.min(Math.max(left, 0), 0x7fffffff),
         );

@@ -253,6 +253,7 @@ class JsServer implements BackendServer, ConnectionHost {
   }
 
   private rpc(exchange: JsExchange): RawReply | Promise<RawReply> {
+    exchange.onTimedOut = () => this.count.timeouts++;
     const answer = this.engine!.handle(exchange.body(), exchange);
     return answer instanceof Promise ? answer.then(rpcReply) : rpcReply(answer);
   }
