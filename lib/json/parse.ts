@@ -1,8 +1,9 @@
-// parse and validate. Without a reviver all is the backend's work; with one, V8 applies it where it can, because its
+// parse and validate. Without a reviver all but the first small texts is the backend's work; with one, V8 applies it where it can, because its
 // order of visits, holders and `context` argument are the definition.
 
-import { exact } from '../backend/json/parse';
+import { exact, parseString } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
+import { isSelected } from '../backend/select';
 import { InvalidArgument } from '../errors';
 import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
 import { type ParseOptions, parseOptions } from './options';
@@ -13,6 +14,21 @@ export type Reviver = (this: any, key: string, value: any, context?: { source?: 
 
 /** Up to here the checks of the long way would cost more than they could win: V8 parses a copy on every backend. */
 const kTinyBytes = 255;
+
+/**
+ * Of texts that V8 parses before the backend is loaded for parse() alone. Loading it takes some 3 ms, which is what the
+ * native parser saves in a megabyte of small texts; many programs read one configuration and no more.
+ */
+const kColdBytes = 64 * 1024;
+let coldLeft = kColdBytes;
+
+/** Whether V8 is to parse a text of that size since nobody has asked for the backend yet. */
+function isCold(size: number): boolean {
+  if (size > coldLeft) return false;
+  if (isSelected()) coldLeft = 0;
+  else coldLeft -= size;
+  return coldLeft > 0;
+}
 
 type Holder = Record<string, unknown>;
 
@@ -75,7 +91,7 @@ export function parse(input: JsonInput, first?: unknown, second?: unknown): unkn
   if (first === undefined && second === undefined) {
     try {
       if (typeof input === 'string') return JSON.parse(input);
-      if (input instanceof Uint8Array && input.length <= kTinyBytes && input.length > 0)
+      if (input instanceof Uint8Array && input.length > 0 && (input.length <= kTinyBytes || isCold(input.length)))
         return JSON.parse(decode(input, 0, input.length));
     } catch {
       // Whatever it was, the long way finds out.

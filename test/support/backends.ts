@@ -1,7 +1,8 @@
 // How a test file says which backend it is about. Call one of these before anything of the package is used (imports
-// are fine: the backend is chosen at first use).
+// are fine: the backend is chosen at first use, and that is here, so that V8 does not stand in for it at first).
 
 import { loadAddon } from '../../lib/backend/load';
+import { selection } from '../../lib/backend/select';
 
 /**
  * Ends this file as skipped, with the reason. The runner accepts it only before any test has run, and where nothing may
@@ -21,11 +22,13 @@ export function onNative(): void {
   if (load.state === 'absent' && process.env.TAILRACE_TEST_NATIVE !== 'required') skipFile(load.reason);
   if (load.state !== 'loaded') throw new Error(load.reason);
   process.env.TAILRACE_BACKEND = 'native';
+  selection();
 }
 
 /** This file tests the JavaScript fallback. */
 export function onFallback(): void {
   process.env.TAILRACE_BACKEND = 'js';
+  selection();
 }
 
 /** Whether the native backend can be had in this process. */
