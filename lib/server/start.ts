@@ -106,7 +106,8 @@ export async function start(
     signal.addEventListener('abort', onAbort, { once: true });
     started.once('close', () => signal.removeEventListener('abort', onAbort));
   }
-  setImmediate(() => started.emit('listening'));
+  const told = setImmediate(() => started.emit('listening'));
+  started.once('close', () => clearImmediate(told)); // never after it
   return started;
 }
 

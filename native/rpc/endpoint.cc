@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "json/scan.h"
 #include "rpc/envelope.h"
 #include "server/connection.h"
 #include "server/local.h"
@@ -78,7 +79,14 @@ void RpcEndpoint::serve(server::Exchange& exchange) noexcept {
     options.forbid_proto = options.forbid_constructor = false;
     root = parser.parse(body.data(), body.size(), options, &error);
   }
-  if (!root) return answer(exchange, error.error == Error::json_depth ? Failure::too_deep : Failure::parse);
+  if (!root) {
+    // The parser stops where it gets too deep. What is no JSON further on is that in the first place.
+    const bool deep =
+        error.error == Error::json_depth &&
+        json::scan(exchange.p.cache(), body.data(), body.size(), json::kNoDepthLimit, true).error ==
+            Error::ok;
+    return answer(exchange, deep ? Failure::too_deep : Failure::parse);
+  }
 
   const bool batch = root->is(json::Type::array);
   const uint32_t count = batch ? root->size() : 1;

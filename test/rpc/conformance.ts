@@ -370,6 +370,9 @@ export function conformance(name: string, backend: Backend): Test {
       assert.is(await ask(deep(9)), result(`${'['.repeat(9)}${']'.repeat(9)}`, '1'));
       assert.is(await ask(deep(10)), error(-32600, 'Document too deep', 'null'));
       assert.is(await ask(deep(1000)), error(-32600, 'Document too deep', 'null'));
+      for (const bad of ['['.repeat(1000), deep(1000).slice(0, -1), `${deep(10)},`]) {
+        assert.is(await ask(bad), kParse, 'not JSON, whatever its depth');
+      }
       assert.is(await ask(`[${deep(8)}]`), `[${result(`${'['.repeat(8)}${']'.repeat(8)}`, '1')}]`);
       assert.is(await ask(`[${deep(9)}]`), error(-32600, 'Document too deep', 'null'));
       assert.is((await requestOnce(port, post('/rpc', ' '.repeat(5000))))!.status, 413);

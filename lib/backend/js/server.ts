@@ -239,6 +239,7 @@ class JsServer implements BackendServer, ConnectionHost {
         exchange.onDeadline(() => this.overdue(exchange, route));
         reply.then((late) => exchange.send(late));
       } else {
+        if (Date.now() >= exchange.deadline) this.overdue(exchange, route); // it held the thread for too long
         exchange.send(reply);
       }
     }
