@@ -1,7 +1,7 @@
 // parse and validate. Without a reviver all but the first small texts is the backend's work; with one, V8 applies it where it can, because its
 // order of visits, holders and `context` argument are the definition.
 
-import { exact, parseString } from '../backend/json/parse';
+import { exact } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
 import { isSelected } from '../backend/select';
 import { InvalidArgument } from '../errors';
@@ -91,7 +91,11 @@ export function parse(input: JsonInput, first?: unknown, second?: unknown): unkn
   if (first === undefined && second === undefined) {
     try {
       if (typeof input === 'string') return JSON.parse(input);
-      if (input instanceof Uint8Array && input.length > 0 && (input.length <= kTinyBytes || isCold(input.length)))
+      if (
+        input instanceof Uint8Array &&
+        input.length > 0 &&
+        (input.length <= kTinyBytes || isCold(input.length))
+      )
         return JSON.parse(decode(input, 0, input.length));
     } catch {
       // Whatever it was, the long way finds out.
