@@ -19,7 +19,7 @@ export interface ParseOptions {
   utf8?: 'replace' | 'error';
   /**
    * How strings are kept: 'flat' copies each, 'sliced' lets them share the document's memory and keep it alive, 'auto'
-   * (default) shares as long as a kept string never pins more than 4 KB.
+   * (default) shares as long as a kept string never pins more than 2 KB.
    */
   strings?: 'auto' | 'flat' | 'sliced';
 }

@@ -3,7 +3,6 @@
 
 import { exact } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
-import { isSelected } from '../backend/select';
 import { InvalidArgument } from '../errors';
 import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
 import { type ParseOptions, parseOptions } from './options';
@@ -16,18 +15,18 @@ export type Reviver = (this: any, key: string, value: any, context?: { source?: 
 const kTinyBytes = 255;
 
 /**
- * Of texts that V8 parses before the backend is loaded for parse() alone. Loading it takes some 3 ms, which is what the
- * native parser saves in a megabyte of small texts; many programs read one configuration and no more.
+ * The core and its generated code are loaded and warm up for some 20 ms before they win. So V8 reads the first of a process's
+ * JSON, unless one text is large enough to pay for all that alone, or a backend was asked for by name.
  */
-const kColdBytes = 64 * 1024;
-let coldLeft = kColdBytes;
+const kColdBytes = 4 << 20;
+let coldBytes = kColdBytes;
 
-/** Whether V8 is to parse a text of that size since nobody has asked for the backend yet. */
-function isCold(size: number): boolean {
-  if (size > coldLeft) return false;
-  if (isSelected()) coldLeft = 0;
-  else coldLeft -= size;
-  return coldLeft > 0;
+/** Whether V8 reads a text of that size here and now, without the backend. */
+function isTheirs(size: number): boolean {
+  if (size <= kTinyBytes) return true;
+  if (coldBytes <= 0) return false;
+  coldBytes = process.env.TAILRACE_BACKEND === undefined ? coldBytes - size : 0;
+  return coldBytes > 0;
 }
 
 type Holder = Record<string, unknown>;
@@ -91,10 +90,12 @@ export function parse(input: JsonInput, first?: unknown, second?: unknown): unkn
   if (first === undefined && second === undefined) {
     try {
       if (typeof input === 'string') return JSON.parse(input);
+      // not shared memory: a decoder must not read what another thread writes
       if (
         input instanceof Uint8Array &&
         input.length > 0 &&
-        (input.length <= kTinyBytes || isCold(input.length))
+        input.buffer instanceof ArrayBuffer &&
+        isTheirs(input.length)
       )
         return JSON.parse(decode(input, 0, input.length));
     } catch {

@@ -151,8 +151,8 @@ napi_value parse(napi_env env, napi_callback_info info) {
   json::ValueTape& t = j.tape;
   if (span.size > json::kMaxValueTapeBytes) return int_value(env, kUnsuited);
   if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity) return int_value(env, kNeedWords);
-  t.latin_chunk = strings == 2 ? json::kMaxValueTapeBytes : 4096;
-  t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
+  t.latin_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
+  t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 1024;
   t.alone = strings == 1 ? 13 : 0xffff'ffffu;  // V8 copies substrings below 13 characters
   j.stage1.begin(span.data, span.size);
   const uint32_t known = t.shapes.node_count();

@@ -110,8 +110,8 @@ struct ValueTape {
   size_t double_capacity = 0;
   /** Characters a chunk may have (a longer string is a chunk of its own); strings of `alone` and more get
    * their own. */
-  uint32_t latin_chunk = 4096;
-  uint32_t utf16_chunk = 2048;
+  uint32_t latin_chunk = 2048;
+  uint32_t utf16_chunk = 1024;
   uint32_t alone = 0xffff'ffffu;
   /** Fewer words of objects without a constructor are built one by one, whatever else there is. */
   uint32_t fewest_generic = 8;

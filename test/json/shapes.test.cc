@@ -72,6 +72,31 @@ TEST_CASE("maps: keys that never come again stay out of the trie") {
   CHECK(r.tape.shapes.node_count() < 500);
 }
 
+TEST_CASE("a text of maps is given up half-way, one with a map among other things is not") {
+  std::string map = "{";
+  for (int i = 0; i < 5000; i++) map += "\"key" + std::to_string(i) + "\":" + std::to_string(i) + ",";
+  map.back() = '}';
+  std::string many = "[";
+  for (int i = 0; i < 2000; i++)
+    many += "{\"a" + std::to_string(i) + "\":1,\"b" + std::to_string(i * 7) + "\":2},";
+  std::string numbers = "[";
+  for (int i = 0; i < 40'000; i++) numbers += "1,";
+  auto status = [](const std::string& text) {
+    Reader r;
+    r.words.assign(ValueTape::words_for(text.size()), 0);
+    r.tape.words = r.words.data();
+    std::unique_ptr<Stage1> stage1(new Stage1);
+    stage1->begin(text.data(), text.size());
+    const TapeStatus result = kernel().write_values(*stage1, r.tape);
+    if (result == TapeStatus::generic) CHECK((r.tape.flags & kSawRefused) != 0);
+    return result;
+  };
+  // what follows is no JSON: nobody has looked
+  CHECK(status(many + "!,!]") == TapeStatus::generic);
+  CHECK(status(numbers + map + "]") == TapeStatus::ok);
+  CHECK(status(numbers + map + "!]") == TapeStatus::bad);
+}
+
 TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {
   Reader r;
   uint32_t generation = 0;

@@ -144,6 +144,27 @@ export function hostileSuite(name: string, json: typeof Json): Test {
     same(`[${'"\\\\",'.repeat(100_000)}"${'\\\\'.repeat(100_001)}"]`, 'backslashes');
   });
 
+  test('an accessor on a far index of Array.prototype is never called', () => {
+    let calls = 0;
+    const places = [20_000, 39_999];
+    const texts = [5, 301, 1500, 40_000].flatMap((n) =>
+      ['1', '0.5', 'null', '"s"', '[0.5,1.5]', '{"a":1}'].map(
+        (value) => `[${`${value},`.repeat(n - 1)}${value}]`,
+      ),
+    );
+    const expected = texts.map((text) => JSON.parse(text));
+    let values: unknown[];
+    try {
+      for (const at of places)
+        Object.defineProperty(Array.prototype, at, { configurable: true, set: () => calls++ });
+      values = texts.map((text) => json.parse(Buffer.from(text)));
+    } finally {
+      for (const at of places) Reflect.deleteProperty(Array.prototype, at);
+    }
+    assert.strictEqual(calls, 0);
+    for (const [i, value] of values.entries()) assertSame(value, expected[i], `text ${i}`);
+  });
+
   test('a loop over a wide value by index and by name', () => {
     const array = json.open(`[${Array.from({ length: 50_000 }, (_, i) => i).join(',')}]`).root;
     let sum = 0;

@@ -106,7 +106,8 @@ function make(addon: NativeAddon): JsonBackend {
     options: JsonParseOptions | undefined,
   ): unknown {
     const size = end - start;
-    if (wordsFor(size) > tape.words.length - 16) tape.room(wordsFor(size) * 2, Math.max(4096, size >>> 4));
+    if (wordsFor(size) > tape.words.length - 16)
+      tape.room(wordsFor(size) + (size >>> 4), Math.max(4096, size >>> 4));
     const strings =
       options === undefined || options.strings === 'auto' ? 0 : options.strings === 'flat' ? 1 : 2;
     let blobs = native.parse(bytes, start, end, strings);
