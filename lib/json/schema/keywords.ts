@@ -60,7 +60,8 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   minItems: count,
   maxItems: count,
   uniqueItems: flag,
-  prefixItems: schemas,
+  // none for an empty tuple, as zod writes it
+  prefixItems: [(value) => Array.isArray(value) && value.every(isSchema), 'an array of schemas'],
   items: [
     (value) => isSchema(value) || (Array.isArray(value) && value.every(isSchema)),
     'a schema or an array of schemas',

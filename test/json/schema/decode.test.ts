@@ -176,6 +176,12 @@ const near = fc.letrec<{ near: unknown }>((tie) => ({
   ),
 })).near;
 
+test('an empty tuple, as zod writes it', () => {
+  const decode = json.decoder({ type: 'array', prefixItems: [], items: false, maxItems: 0 });
+  assert.equal(decode(Buffer.from(' []')), []);
+  for (const text of ['[1]', '[[]]', '{}']) assert.throws(() => decode(Buffer.from(text)), /must/);
+});
+
 test('lists of fractions, whose elements have rules of their own or none', () => {
   const lists = ['[]', '[1.5]', '[1.5,2.5,-0.5]', '[1.5,2]', '[1.25,0.5]', '[[1.5],[2.5,1]]', '[1e400]'];
   const items: AnySchema[] = [
