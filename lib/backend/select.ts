@@ -76,11 +76,6 @@ export function selection(): Selection {
   return chosen;
 }
 
-/** Whether that has been chosen yet. */
-export function isSelected(): boolean {
-  return chosen !== undefined;
-}
-
 /** The backend in use. */
 export function backend(): Backend {
   return (chosen ?? selection()).backend;

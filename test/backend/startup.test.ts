@@ -42,28 +42,6 @@ test('requiring and parsing once starts no thread', () => {
   }
 });
 
-test('the first small texts load no backend, many or a large one do', () => {
-  const seen = (code: string): unknown =>
-    inChild(`
-      const { json } = require(${entry});
-      const text = JSON.stringify({ list: Array.from({ length: 60 }, (_, i) => ({ id: i, name: 'n' + i })) });
-      const bytes = Buffer.from(text);
-      const loaded = () => Object.keys(require.cache).filter((path) => path.endsWith('/native/index.js') || path.endsWith('/js/index.js')).length;
-      const equal = (value) => require('node:assert').deepStrictEqual(value, JSON.parse(text));
-      ${code}`);
-  assert.is(seen('equal(json.parse(bytes)); equal(json.parse(text)); console.log(loaded())'), 0);
-  assert.is(
-    seen('for (let i = 0; i < 100; i++) equal(json.parse(bytes)); console.log(loaded())'),
-    1,
-    'V8 does the first ones only',
-  );
-  const large = 'json.parse(Buffer.from(JSON.stringify(Array(50_000).fill(1)))); console.log(loaded())';
-  assert.is(seen(large), 1, 'a large text is worth the backend at once');
-  const failed =
-    "try { json.parse(Buffer.from('[1,' + ' '.repeat(200) + 'x]')) } catch (e) { console.log(JSON.stringify([e.name, e.offset])) }";
-  assert.equal(seen(failed), ['JsonSyntaxError', 203], 'and the error is exact all the same');
-});
-
 test('runtimeInfo says what runs', () => {
   const info = inChild(`console.log(JSON.stringify(require(${entry}).runtimeInfo()))`, {
     TAILRACE_BACKEND: 'js',
