@@ -68,8 +68,17 @@ export function select(
   }
 }
 
+const kIsas = ['icelake', 'haswell', 'westmere', 'arm64', 'fallback'];
+
+/** A kernel that this CPU cannot run is passed over for the best that it can; a name that is none is a mistake. */
+export function checkIsa(wanted: string | undefined): void {
+  if (wanted === undefined || wanted === '' || kIsas.includes(wanted)) return;
+  throw new InvalidArgument('TAILRACE_ISA', `one of ${kIsas.join(', ')}`, wanted);
+}
+
 /** What this process (this thread) runs on. Chosen at the first call. */
 export function selection(): Selection {
+  if (chosen === undefined) checkIsa(process.env.TAILRACE_ISA);
   chosen ??= select(process.env.TAILRACE_BACKEND, loadAddon, (message) =>
     process.emitWarning(message, { type: 'TailraceWarning', code: 'TAILRACE_BROKEN_ADDON' }),
   );

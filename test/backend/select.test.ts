@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { candidates, type LoadResult, loadAddon } from '../../lib/backend/load';
-import { select } from '../../lib/backend/select';
+import { checkIsa, select } from '../../lib/backend/select';
 import { isTailraceError } from '../../lib/errors';
 import { hasNative } from '../support/backends';
 
@@ -115,6 +115,14 @@ test('another word is a TypeError that names the variable', () => {
     () => choose('quick', absent),
     (error: unknown) => error instanceof TypeError && /TAILRACE_BACKEND.*'quick'/.test(error.message),
   );
+});
+
+test('a kernel that there is not is a TypeError that names the variable', () => {
+  assert.throws(
+    () => checkIsa('avx9'),
+    (error: unknown) => error instanceof TypeError && /TAILRACE_ISA.*'avx9'/.test(error.message),
+  );
+  for (const isa of [undefined, '', 'haswell', 'fallback', 'arm64']) checkIsa(isa);
 });
 
 test('the addon of this checkout is chosen when it is there', () => {

@@ -144,11 +144,11 @@ export function hostileSuite(name: string, json: typeof Json): Test {
     same(`[${'"\\\\",'.repeat(100_000)}"${'\\\\'.repeat(100_001)}"]`, 'backslashes');
   });
 
-  test('an accessor on a far index of Array.prototype is never called', () => {
+  test('an accessor on an index of Array.prototype is never called', () => {
     let calls = 0;
-    const places = [20_000, 39_999];
+    const places = [0, 1, 7, 20_000, 39_999];
     const texts = [5, 301, 1500, 40_000].flatMap((n) =>
-      ['1', '0.5', 'null', '"s"', '[0.5,1.5]', '{"a":1}'].map(
+      ['1', '0.5', 'null', '"s"', '"a longer string"', '"日本語"', '[0.5,1.5]', '{"a":1}'].map(
         (value) => `[${`${value},`.repeat(n - 1)}${value}]`,
       ),
     );
@@ -160,6 +160,7 @@ export function hostileSuite(name: string, json: typeof Json): Test {
       values = texts.map((text) => json.parse(Buffer.from(text)));
     } finally {
       for (const at of places) Reflect.deleteProperty(Array.prototype, at);
+      Array.prototype.length = 0; // what was defined on it has made it longer
     }
     assert.strictEqual(calls, 0);
     for (const [i, value] of values.entries()) assertSame(value, expected[i], `text ${i}`);

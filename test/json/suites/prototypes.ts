@@ -37,6 +37,7 @@ export function prototypesSuite(name: string, json: typeof Json): Test {
     } finally {
       if (before === undefined) Reflect.deleteProperty(prototype, key);
       else Object.defineProperty(prototype, key, before);
+      Array.prototype.length = 0; // an index defined on it has made it longer
     }
     assert.strictEqual(called, 0, `${key} was set`);
   }

@@ -21,6 +21,7 @@ import {
   kSawProto,
   kStrictUtf8,
 } from './addon';
+import { arraysAreBare } from './bare-arrays';
 import { isOurs, kindOf, suited, unsuited } from './choice';
 import type { Documents } from './documents';
 import { createMaterialiser } from './materialise';
@@ -132,7 +133,7 @@ function make(addon: NativeAddon): JsonBackend {
     const size = end - start;
     if (size < kSmallBytes) return parseBytes(bytes, start, end, options);
     const kind = kindOf(bytes, start, size);
-    if (!isOurs(kind)) return theirs(bytes, start, end, options);
+    if (!isOurs(kind) || !arraysAreBare()) return theirs(bytes, start, end, options);
     const value = ours(bytes, start, end, options);
     if (value === undefined) {
       unsuited(kind, left !== kGeneric || tape.words[kNews] !== 0);

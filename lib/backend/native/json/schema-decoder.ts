@@ -4,6 +4,7 @@
 import type { JsonDecode, JsonPlan } from '../../json-plan';
 import type { NativeAddon } from '../../load';
 import { kUndecided } from '../../shared';
+import { arraysAreBare } from './bare-arrays';
 import { builderOf, Refused } from './schema-builder';
 import { decodeMany } from './schema-lines';
 import { programOf } from './schema-program';
@@ -43,7 +44,7 @@ export function decoderOf(addon: NativeAddon, plan: JsonPlan): JsonDecode {
   }
 
   const decode: JsonDecode = (bytes, start, end) => {
-    if (tape.busy) return kUndecided;
+    if (tape.busy || !arraysAreBare()) return kUndecided;
     let strings = native.decode(id, bytes, start, end);
     if (typeof strings === 'number' && strings < 0) {
       if (strings === -1) return kUndecided;

@@ -1,6 +1,7 @@
 // Many lines decoded by a plan in one crossing: their slots stand one behind the other on the tape, their strings share chunks.
 
 import type { JsonDecode } from '../../json-plan';
+import { arraysAreBare } from './bare-arrays';
 import { Refused } from './schema-builder';
 import {
   type AddonJsonSchema,
@@ -39,7 +40,7 @@ export function decodeMany(
 
   return (bytes, start, end, maxLine, values, alone) => {
     const nothing = { lines: 0, end: start };
-    if (tape.busy) return nothing;
+    if (tape.busy || !arraysAreBare()) return nothing;
     // taken out while it is read: `alone` may be anybody's code, and read lines too
     const rows = table ?? new Uint32Array(kHead + kRow * kMostLines);
     table = undefined;
