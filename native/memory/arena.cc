@@ -13,7 +13,8 @@ void* Arena::allocate_slow(size_t bytes, size_t align) noexcept {
   if (chunk > kMaxChunkBytes) chunk = kMaxChunkBytes;
   // Blocks are aligned to 16 only; what wants more is moved up inside its block.
   const size_t slack = align > 16 ? align : 0;
-  const bool escapes = bytes > chunk / 4;
+  // What is moved up counts: a chunk must have room for it whatever its address.
+  const bool escapes = slack + bytes > chunk / 4;
   const size_t whole = escapes ? head + slack + bytes : chunk;
   auto* block = static_cast<Block*>(cache_->allocate(whole));
   if (!block) return nullptr;

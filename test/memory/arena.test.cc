@@ -52,6 +52,33 @@ TEST_CASE("every alignment, every size, no overlap, all back at the end") {
   CHECK(stats().in_use_bytes == 0);
 }
 
+TEST_CASE("what wants a large alignment first of all stays in memory of its own") {
+  Cache cache;
+  for (size_t align = 16; align <= 4096; align *= 2) {
+    CAPTURE(align);
+    // Neighbours of the first chunk, before and behind it.
+    std::vector<char*> others;
+    for (int i = 0; i < 8; i++) others.push_back(static_cast<char*>(cache.allocate(Arena::kFirstChunkBytes)));
+    cache.free(others[4]);
+    for (char* other : others)
+      if (other != others[4]) std::memset(other, 1, Arena::kFirstChunkBytes);
+    Arena arena(cache);
+    for (int i = 0; i < 3; i++) {
+      void* at = arena.allocate(400, align);
+      REQUIRE(reinterpret_cast<uintptr_t>(at) % align == 0);
+      std::memset(at, 2, 400);
+      std::memset(arena.allocate(100), 2, 100);
+    }
+    bool kept = true;
+    for (char* other : others)
+      for (size_t i = 0; other != others[4] && i < Arena::kFirstChunkBytes; i++) kept &= other[i] == 1;
+    CHECK(kept);
+    arena.release();
+    for (char* other : others)
+      if (other != others[4]) cache.free(other);
+  }
+}
+
 TEST_CASE("a small request costs one chunk, and the next one none") {
   Cache cache;
   Arena arena(cache);
