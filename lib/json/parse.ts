@@ -1,5 +1,5 @@
-// parse and validate. Without a reviver all but the first small texts is the backend's work; with one, V8 applies it where it can, because its
-// order of visits, holders and `context` argument are the definition.
+// parse and validate. Without a reviver all but small texts and the first of a process is the backend's work; with one, V8
+// applies it where it can, because its order of visits, holders and `context` argument are the definition.
 
 import { exact } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
