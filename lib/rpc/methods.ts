@@ -32,7 +32,7 @@ export class CallContext {
     this.#call = call;
   }
 
-  /** Aborts when the client is gone, the call's time is over, or the server closes for good. */
+  /** Aborts when the client is gone, the call's time is over, or the server closes for good; may be aborted when the handler begins. */
   get signal(): AbortSignal {
     return this.#call.signal();
   }

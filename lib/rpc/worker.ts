@@ -144,24 +144,25 @@ function serve(methods: RpcMethodSpec[], log: Logger): void {
   /** The longest time of late that each method kept the isolate; at first nobody knows. */
   const tookMs = new Array<number>(methods.length).fill(kSlowMs);
   let inbox: ToIsolate[] = [];
-  /** Answers leave once a loop turn, so a call that may be slow gets a turn of its own: none waits for its end. */
+  /**
+   * Answers leave once a loop turn, so a call that may be slow begins when they have left: none waits for its end. Several
+   * messages may come in one turn.
+   */
   const drain = (): void => {
     const messages = inbox;
     inbox = [];
-    let answered = false;
     for (const [i, message] of messages.entries()) {
       if (message.kind === 'abort') {
         live.get(message.seq)?.abort(new DOMException(message.message, 'AbortError'));
         continue;
       }
-      if (answered && tookMs[message.method]! >= kSlowMs) {
+      if (outbox.length > 0 && tookMs[message.method]! >= kSlowMs) {
         inbox = messages.slice(i);
         setImmediate(drain);
         return;
       }
       if (!begin(given.claims, message.slot, message.seq)) continue;
       run(message);
-      answered = true;
     }
   };
   port.on('message', (messages: ToIsolate[]) => {

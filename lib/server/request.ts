@@ -111,7 +111,7 @@ export class ServerContext {
     this.#raw = raw;
   }
 
-  /** Aborts when the client is gone, the deadline has passed, or the server closes for good. */
+  /** Aborts when the client is gone, the deadline has passed, or the server closes for good; may be aborted when the handler begins. */
   get signal(): AbortSignal {
     return this.#raw.signal();
   }

@@ -10,6 +10,7 @@ import type { Backend } from '../../lib/backend/contract';
 import * as json from '../../lib/json';
 import { type Call, type CallContext, RpcError, type RpcServeOptions } from '../../lib/rpc';
 import { serveRpcOn } from '../../lib/rpc/serve';
+import { whenAborted } from '../support/abort';
 import { post, RawClient, requestOnce, until } from '../support/http-client';
 import { makeWithRpc, quiet, result } from './conformance';
 import { reference } from './reference';
@@ -117,7 +118,7 @@ export function conformanceMethods(name: string, backend: Backend): Test {
         timeoutMs: 60,
         handler: (_: unknown, { signal, deadline }: CallContext) => {
           assert.ok(deadline <= Date.now() + 60);
-          signal.addEventListener('abort', () => {
+          whenAborted(signal, () => {
             reason = signal.reason;
           });
           return new Promise(() => {});

@@ -8,6 +8,7 @@ import type { Backend } from '../../lib/backend/contract';
 import { RpcError, type RpcServeOptions } from '../../lib/rpc';
 import { serveRpcOn } from '../../lib/rpc/serve';
 import type { Server } from '../../lib/server';
+import { whenAborted } from '../support/abort';
 import { get, post, RawClient, type RawResponse, requestOnce, until } from '../support/http-client';
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -456,7 +457,7 @@ export function conformance(name: string, backend: Backend): Test {
       wait: (_: unknown, { signal }: import('../../lib/rpc').CallContext) =>
         new Promise((resolve) => {
           running = true;
-          signal.addEventListener('abort', () => {
+          whenAborted(signal, () => {
             aborted = signal.reason;
             resolve(1);
           });

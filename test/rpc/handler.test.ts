@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { jsBackend } from '../../lib/backend/select';
 import { type CallContext, type HandlerOptions, handler, RpcError, route } from '../../lib/rpc';
 import { serveOn } from '../../lib/server/start';
+import { whenAborted } from '../support/abort';
 import { get, post, RawClient, requestOnce, until } from '../support/http-client';
 import { quiet } from './conformance';
 
@@ -115,7 +116,7 @@ test('a client that vanishes aborts the signal; a body that never comes is 408',
       wait: (_: unknown, { signal }: CallContext) =>
         new Promise((resolve) => {
           running = true;
-          signal.addEventListener('abort', () => {
+          whenAborted(signal, () => {
             aborted = true;
             resolve(1);
           });

@@ -3,6 +3,7 @@
 import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
+import { whenAborted } from '../support/abort';
 import { get, post, RawClient, requestOnce, until, within } from '../support/http-client';
 import { makeWithServer } from './conformance';
 
@@ -123,7 +124,7 @@ export function conformanceLimits(name: string, backend: Backend): Test {
       'GET /slow': (_: unknown, context: { signal: AbortSignal; deadline: number }) =>
         new Promise<string>((resolve) => {
           assert.ok(context.deadline <= Date.now() + 100);
-          context.signal.addEventListener('abort', () => {
+          whenAborted(context.signal, () => {
             reason = context.signal.reason;
             setTimeout(() => resolve('too late'), 20);
           });
@@ -172,7 +173,7 @@ export function conformanceLimits(name: string, backend: Backend): Test {
       'GET /': (_: unknown, context: { signal: AbortSignal }) =>
         new Promise<string>((resolve) => {
           started++;
-          context.signal.addEventListener('abort', () => {
+          whenAborted(context.signal, () => {
             if ((context.signal.reason as Error).name === 'AbortError') aborted++;
             resolve('nobody reads this');
           });
@@ -323,7 +324,7 @@ export function conformanceLimits(name: string, backend: Backend): Test {
     const routes = {
       'GET /': (_: unknown, context: { signal: AbortSignal }) => {
         started = true;
-        context.signal.addEventListener('abort', () => {
+        whenAborted(context.signal, () => {
           reason = context.signal.reason;
         });
         return new Promise<string>(() => {});

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import type { Backend } from '../../lib/backend/contract';
 import type { ServeOptions } from '../../lib/server';
 import { type Server, serveOn } from '../../lib/server/start';
+import { whenAborted } from '../support/abort';
 import { get, post, RawClient, requestOnce, until } from '../support/http-client';
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -305,8 +306,7 @@ export function conformance(name: string, backend: Backend): Test {
             aborted = (context.signal.reason as Error).name;
             setTimeout(() => resolve('a'), 5);
           };
-          if (context.signal.aborted) done();
-          else context.signal.addEventListener('abort', done);
+          whenAborted(context.signal, done);
         }),
       'GET /b': () => 'b',
     };
