@@ -3,7 +3,6 @@
 
 import type { Supports } from './backend/contract';
 import { lazyModule } from './backend/lazy';
-import { selection } from './backend/select';
 
 export {
   ClosedError,
@@ -35,6 +34,7 @@ export interface RuntimeInfo {
 
 /** Says which backend is in use and why. Chooses it when nothing has yet. */
 export function runtimeInfo(): RuntimeInfo {
+  const { selection } = require('./backend/select') as typeof import('./backend/select');
   const { backend, reason } = selection();
   return {
     backend: backend.name,

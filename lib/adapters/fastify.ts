@@ -6,9 +6,9 @@
 
 import type { JsonParseOptions } from '../backend/contract';
 import { InvalidArgument, onlyKnown } from '../errors';
+import { encode } from '../json/encode';
 import { impl } from '../json/input';
 import { type ParseOptions, parseOptions } from '../json/options';
-import { encode } from '../json/stringify';
 import { markLength } from './charset';
 
 type PoisonAction = 'error' | 'remove' | 'ignore';

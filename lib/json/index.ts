@@ -6,6 +6,7 @@ import { lazyFunction } from '../backend/lazy';
 export { JsonSchemaDefinitionError, JsonSchemaError, type JsonSchemaIssue, JsonSyntaxError } from '../errors';
 export type { JsonStream, ResponseLike } from './chunks';
 export type { JsonDocument, JsonHandle, JsonTypeName, JsonValue, OpenAsyncOptions } from './document';
+export type { EncodeOptions } from './encode';
 export type { JsonInput } from './input';
 export type { LinesOptions } from './lines';
 export type { ParseOptions } from './options';
@@ -16,11 +17,14 @@ export type { Encoder, EncoderOptions } from './schema/encoder';
 export type { Infer } from './schema/infer';
 export type { Schema } from './schema/keywords';
 export type { FormatCheck } from './schema/model';
-export { type EncodeOptions, encode, stringify } from './stringify';
+
+/** JSON.stringify, under this name so that one import serves both ways. */
+export const stringify = JSON.stringify;
 
 // A program that only parses does not pay for loading the rest.
 
 const loadDocument = (): typeof import('./document') => require('./document');
+const loadEncode = (): typeof import('./encode') => require('./encode');
 const loadLines = (): typeof import('./lines') => require('./lines');
 const loadDecoder = (): typeof import('./schema/decoder') => require('./schema/decoder');
 const loadEncoder = (): typeof import('./schema/encoder') => require('./schema/encoder');
@@ -30,6 +34,7 @@ export const open = lazyFunction(() => loadDocument().open);
 export const decoder: ReturnType<typeof loadDecoder>['decoder'] = lazyFunction(() => loadDecoder().decoder);
 export const openAsync = lazyFunction(() => loadDocument().openAsync);
 export const openShared = lazyFunction(() => loadDocument().openShared);
+export const encode = lazyFunction(() => loadEncode().encode);
 export const encoder: ReturnType<typeof loadEncoder>['encoder'] = lazyFunction(() => loadEncoder().encoder);
 export const read = lazyFunction(() => loadRead().read);
 export const linesSync = lazyFunction(() => loadLines().linesSync);

@@ -1,11 +1,9 @@
-// parse and validate. Without a reviver all but small texts and the first of a process is the backend's work; with one, V8
-// applies it where it can, because its order of visits, holders and `context` argument are the definition.
+// parse as most call it: bytes or a string, nothing else. Small texts and the first of a process are read by V8 here; all
+// else is parse-any's, which is loaded, and the backend with it, when it is first needed.
 
-import { exact } from '../backend/json/parse';
 import { decode } from '../backend/json/source';
-import { InvalidArgument } from '../errors';
-import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
-import { type ParseOptions, parseOptions } from './options';
+import type { JsonInput } from './input';
+import type { ParseOptions } from './options';
 
 /** As JSON.parse's reviver: `this` is the holder; returning undefined leaves the property out. */
 // biome-ignore lint/suspicious/noExplicitAny: the type of JSON.parse's own reviver
@@ -29,45 +27,11 @@ function isTheirs(size: number): boolean {
   return coldBytes > 0;
 }
 
-type Holder = Record<string, unknown>;
+let any: typeof import('./parse-any') | undefined;
 
-/** InternalizeJSONProperty of ECMA-262, for values that JSON.parse did not make. */
-function revive(holder: Holder, key: string, reviver: Reviver): unknown {
-  const value = holder[key];
-  if (typeof value === 'object' && value !== null) {
-    const target = value as Holder;
-    const keys = Array.isArray(value)
-      ? Array.from({ length: value.length }, (_, i) => String(i))
-      : Object.keys(value);
-    for (const name of keys) {
-      const revived = revive(target, name, reviver);
-      if (revived === undefined) Reflect.deleteProperty(target, name);
-      else
-        Reflect.defineProperty(target, name, {
-          value: revived,
-          writable: true,
-          enumerable: true,
-          configurable: true,
-        });
-    }
-  }
-  return reviver.call(holder, key, value);
-}
-
-function parseRevived(
-  input: string | Uint8Array,
-  reviver: Reviver,
-  options: ParseOptions | undefined,
-): unknown {
-  const checked = parseOptions(options);
-  if (checked !== undefined) return revive({ '': impl().parse(input, checked) }, '', reviver);
-  const text = typeof input === 'string' ? input : decode(input, 0, input.length);
-  try {
-    return JSON.parse(text, reviver);
-  } catch (error) {
-    // The reviver's own errors, a SyntaxError too, pass through: the text is then not at fault.
-    throw exact().failureOf(error, input, 0, input.length, undefined);
-  }
+function loaded(): typeof import('./parse-any') {
+  any ??= require('./parse-any') as typeof import('./parse-any');
+  return any;
 }
 
 /**
@@ -101,24 +65,16 @@ export function parse(input: JsonInput, first?: unknown, second?: unknown): unkn
     } catch {
       // Whatever it was, the long way finds out.
     }
-    return impl().parse(typeof input === 'string' ? input : bytesOf(input), undefined);
   }
-  const swapped = typeof second === 'function';
-  const reviver = swapped ? second : first;
-  const options = swapped ? first : second;
-  const text = textOrBytes(input);
-  if (typeof reviver === 'function') return parseRevived(text, reviver as Reviver, options as ParseOptions);
-  if (reviver === undefined || reviver === null) return impl().parse(text, parseOptions(options));
-  if (typeof reviver === 'object' && options === undefined) return impl().parse(text, parseOptions(reviver));
-  throw new InvalidArgument('reviver', 'a function', reviver);
+  return loaded().parseAny(input, first, second);
 }
 
 /** Whether parse() with the same options would return. Makes no value and throws only for wrong arguments. */
 export function validate(input: JsonInput, options?: ParseOptions): boolean {
-  return impl().validate(textOrBytes(input), parseOptions(options));
+  return loaded().validate(input, options);
 }
 
 /** The same text without insignificant space, as UTF-8; everything else stays as it is written. */
 export function minify(input: JsonInput): Buffer {
-  return impl().minify(textOrBytes(input));
+  return loaded().minify(input);
 }

@@ -27,8 +27,23 @@ test('requiring the root loads no part and no addon', () => {
     `require(${entry}); console.log(JSON.stringify(Object.keys(require.cache).map((path) => path.split('/dist/lib/')[1] ?? path)))`,
   ) as string[];
   assert.ok(loaded.includes('index.js'));
-  const parts = loaded.filter((path) => !/^(index|errors|backend\/(select|load|lazy))\.js$/.test(path));
+  const parts = loaded.filter((path) => !/^(index|errors|backend\/lazy)\.js$/.test(path));
   assert.equal(parts, []);
+});
+
+test('the first parse loads what it runs, and no backend', () => {
+  const loaded = inChild(
+    `require(${entry}).json.parse(Buffer.from('{"a":[1,2]}')); console.log(JSON.stringify(Object.keys(require.cache).map((path) => path.split('/dist/lib/')[1] ?? path)))`,
+  ) as string[];
+  const kept = [
+    'backend/json/source.js',
+    'backend/lazy.js',
+    'errors.js',
+    'index.js',
+    'json/index.js',
+    'json/parse.js',
+  ];
+  assert.equal(loaded.sort(), kept);
 });
 
 test('requiring and parsing once starts no thread', () => {

@@ -1,4 +1,4 @@
-// Values to JSON text. V8's JSON.stringify is the definition; encode() gives its result as UTF-8 bytes.
+// Values to JSON text as UTF-8 bytes. V8's JSON.stringify is the definition.
 
 import { InvalidArgument, onlyKnown } from '../errors';
 import { impl } from './input';
@@ -7,9 +7,6 @@ export interface EncodeOptions {
   /** 'integer' writes bigints as JSON integers. Default 'error': a TypeError, as JSON.stringify. */
   bigint?: 'error' | 'integer';
 }
-
-/** JSON.stringify, under this name so that one import serves both ways. */
-export const stringify = JSON.stringify;
 
 function bigintAsInteger(options: EncodeOptions | undefined): boolean {
   if (options === undefined) return false;
