@@ -2,6 +2,9 @@
 
 import { InvalidArgument } from '../errors';
 
+/** On the prototype of every copy of the class: a methods module may have a tailrace of its own. */
+const kBrand = Symbol.for('tailrace.RpcError');
+
 /** Codes -32768 to -32000 are reserved by JSON-RPC 2.0; use others for your own. */
 export class RpcError extends Error {
   readonly code: number;
@@ -16,5 +19,11 @@ export class RpcError extends Error {
 
   static {
     RpcError.prototype.name = 'RpcError';
+    Object.defineProperty(RpcError.prototype, kBrand, { value: true });
   }
+}
+
+/** Whether it is one, of this copy of the package or another. May throw what a proxy throws. */
+export function isRpcError(error: unknown): error is RpcError {
+  return error instanceof Error && (error as { [kBrand]?: unknown })[kBrand] === true;
 }

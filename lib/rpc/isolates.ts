@@ -23,6 +23,8 @@ const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
 /** One that had loaded the module may have died of a call: the next one is not to keep others waiting for longer. */
 const kRestartLoadedMs = 1_000;
+/** A replacement that has not loaded the module by then never will: it is ended, and the next one tries. */
+const kLoadMs = 30_000;
 /** One that has taken calls for so long has not died of being started: the pauses begin anew. */
 const kProvenMs = 1_000;
 
@@ -33,6 +35,8 @@ export interface PoolOptions {
   queue: number;
   isolates: number;
   log: Logger;
+  /** A replacement has so long to load the module. The first ones have as long as the caller waits. */
+  loadMs?: number;
 }
 
 /** The way of calls to the isolates. */
@@ -139,8 +143,10 @@ export class IsolatePool {
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: start, name: 'tailrace-rpc' });
     this.workers.add(worker);
     let joinedAt: number | undefined;
+    const loading = this.started ? this.endUnlessLoaded(worker) : undefined;
     return new Promise((resolve, reject) => {
       worker.once('message', (said: IsolateReady) => {
+        clearTimeout(loading);
         if ('failed' in said) {
           reject(revived(said.failed));
           worker.terminate();
@@ -155,6 +161,7 @@ export class IsolatePool {
       });
       worker.on('error', (error) => log.error('tailrace rpc: an isolate failed:', error));
       worker.once('exit', (code) => {
+        clearTimeout(loading);
         this.workers.delete(worker);
         const error = new TailraceError(
           'ERR_TAILRACE_ISOLATE_EXIT',
@@ -174,6 +181,14 @@ export class IsolatePool {
         );
       });
     });
+  }
+
+  private endUnlessLoaded(worker: Worker): NodeJS.Timeout {
+    const { log, loadMs = kLoadMs } = this.options;
+    return setTimeout(() => {
+      log.error(`tailrace rpc: an isolate has not loaded the module in ${loadMs} ms and is ended`);
+      worker.terminate();
+    }, loadMs).unref();
   }
 
   /** Not at once: a module that fails whenever it is loaded, or soon after, must not turn into a busy loop. */

@@ -10,7 +10,7 @@ import { type HeaderRecord, headerRecord } from '../server/headers';
 import { type Logger, logFailure } from '../server/log';
 import { inScope, isThenable } from '../server/scope';
 import { flag, integer, onlyKnown, record } from '../server/validate';
-import { RpcError } from './error';
+import { isRpcError, RpcError } from './error';
 import { compileSchema, type Schema, type Validator } from './schema';
 
 const json = (): typeof import('../json') => require('../json') as typeof import('../json');
@@ -272,7 +272,7 @@ function messageOf(error: unknown): string {
 function answerOf(error: unknown): RpcFailure | undefined {
   try {
     // Its code may have been replaced since the constructor looked, by one like 'ENOENT'.
-    if (!(error instanceof RpcError) || !Number.isInteger(error.code)) return undefined;
+    if (!isRpcError(error) || !Number.isInteger(error.code)) return undefined;
     return { code: error.code, message: messageOf(error), data: error.data };
   } catch {
     return undefined;

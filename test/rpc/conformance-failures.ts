@@ -46,6 +46,16 @@ const kOdd: Array<readonly [string, () => unknown, string]> = [
   ],
 ];
 
+/** RpcError as a methods module gets it that has a tailrace of its own. */
+function anotherRpcError(): typeof RpcError {
+  const path = require.resolve('../../lib/rpc/error');
+  const kept = require.cache[path];
+  delete require.cache[path];
+  const { RpcError: other } = require(path) as typeof import('../../lib/rpc/error');
+  require.cache[path] = kept;
+  return other;
+}
+
 export function conformanceFailures(name: string, backend: Backend): Test {
   const test = suite(`rpc failures ${name}`);
   const withRpc = makeWithRpc(backend);
@@ -69,6 +79,18 @@ export function conformanceFailures(name: string, backend: Backend): Test {
       }
     });
   }
+
+  test("an RpcError of another copy of the package is the caller's answer too", async () => {
+    const Other = anotherRpcError();
+    assert.is.not(Other, RpcError);
+    const methods = throwing(() => new Other(7, 'theirs', { more: 1 }));
+    await withRpc({ methods }, async (ask) => {
+      for (const method of ['sync', 'async']) {
+        const { error } = JSON.parse(await ask(JSON.stringify({ jsonrpc: '2.0', method, id: 1 })));
+        assert.equal(error, { code: 7, message: 'theirs', data: { more: 1 } });
+      }
+    });
+  });
 
   test('a call beyond its time: -32001, counted once a request, also when it never let go of the thread', async () => {
     const methods = {
