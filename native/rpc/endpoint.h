@@ -5,6 +5,8 @@
 // finish in any order; the reply stands in the order of the calls (the specification allows any).
 #pragma once
 
+#include "json/node.h"
+#include "rpc/envelope.h"
 #include "rpc/failure.h"
 #include "rpc/method_table.h"
 #include "server/endpoint.h"
@@ -25,6 +27,17 @@ class RpcEndpoint final : public server::Endpoint {
   char* write_body(const server::RequestRecord& record, char* out) const noexcept override;
 
  private:
+  /** A body that was read; its root lives until the parser's next text. */
+  struct Body {
+    json::Node root;
+    bool check_keys;  // some key is forbidden
+    Failure failure;  // none, or what is wrong with the whole
+  };
+
+  Body parse(server::Exchange& exchange) const noexcept;
+  bool fill(server::Exchange& exchange, server::RequestRecord& record, server::Call& call,
+            const Envelope& envelope) const noexcept;
+  void lend(server::Exchange& exchange, server::RequestRecord& record, uint32_t lent) noexcept;
   void answer(server::Exchange& exchange, Failure failure) const noexcept;
 
   server::HandlerGroup& group_;
