@@ -189,7 +189,8 @@ function checkResult(validate: Validator, name: string, value: unknown): unknown
 
 type Step = (params: unknown, context: CallContext, call: BackendCall) => unknown;
 
-function compileMethod(name: string, value: unknown, options: CompileOptions): RpcMethodSpec {
+/** A method's options, checked; every default filled in. */
+function checkMethod(name: string, value: unknown) {
   const where = `methods['${name}']`;
   if (name === '' || name.startsWith('rpc.')) {
     throw new InvalidArgument('methods', "a record of names that are not empty or begin with 'rpc.'", name);
@@ -199,10 +200,9 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
     throw new InvalidArgument(where, 'a function or an object with a handler', value);
   }
   onlyKnown(given, kOptions, `${where}.`);
-  const { handler } = given;
+  const { handler, priority = 'normal' } = given;
   if (typeof handler !== 'function') throw new InvalidArgument(`${where}.handler`, 'a function', handler);
   const lazy = flag(given.lazy, `${where}.lazy`, false);
-  const { priority = 'normal' } = given;
   if (!Object.hasOwn(kPriority, priority)) {
     throw new InvalidArgument(`${where}.priority`, "'high', 'normal' or 'low'", priority);
   }
@@ -216,46 +216,58 @@ function compileMethod(name: string, value: unknown, options: CompileOptions): R
       given.params,
     );
   }
-  const { onCall, log } = options;
+  const concurrency =
+    given.concurrency === undefined
+      ? undefined
+      : integer(given.concurrency, `${where}.concurrency`, 1, 1_000_000);
+  return { handler, lazy, priority: kPriority[priority], timeoutMs, params, result, concurrency };
+}
 
+// What may stand around a handler, each around the one before it.
+
+function checkingResult(result: Validator, name: string, inner: Step): Step {
+  return (value, context, call) => {
+    const made = inner(value, context, call);
+    if (isThenable(made)) return Promise.resolve(made).then((late) => checkResult(result, name, late));
+    return checkResult(result, name, made);
+  };
+}
+
+function insideOnCall(onCall: OnCall, name: string, inner: Step): Step {
+  return (value, context, call) =>
+    onCall({ method: name, params: value, id: context.id, context }, () => inner(value, context, call));
+}
+
+function checkingParams(params: Validator, inner: Step): Step {
+  return (value, context, call) => inner(checkParams(params, value), context, call);
+}
+
+function insideGate(gate: Gate, inner: Step): Step {
+  return (value, context, call) => gate.run(call, () => inner(value, context, call));
+}
+
+/** Not closed here: the result may hold values of the document, read when the reply is written. */
+function opening(inner: Step): Step {
+  return (bytes, context, call) => inner(openLazy(bytes), context, call);
+}
+
+function compileMethod(name: string, value: unknown, options: CompileOptions): RpcMethodSpec {
+  const { handler, lazy, priority, timeoutMs, params, result, concurrency } = checkMethod(name, value);
+  const { onCall, log, queue } = options;
   // From the inside out; most methods need the first step only.
-  let step: Step = (value, context) => handler(value, context);
-  if (result !== undefined) {
-    const inner = step;
-    step = (value, context, call) => {
-      const made = inner(value, context, call);
-      if (isThenable(made)) return Promise.resolve(made).then((late) => checkResult(result, name, late));
-      return checkResult(result, name, made);
-    };
-  }
-  if (onCall !== undefined) {
-    const inner = step;
-    step = (value, context, call) =>
-      onCall({ method: name, params: value, id: context.id, context }, () => inner(value, context, call));
-  }
-  if (params !== undefined) {
-    const inner = step;
-    step = (value, context, call) => {
-      return inner(checkParams(params, value), context, call);
-    };
-  }
-  if (given.concurrency !== undefined) {
-    const gate = new Gate(integer(given.concurrency, `${where}.concurrency`, 1, 1_000_000), options.queue);
-    const inner = step;
-    step = (value, context, call) => gate.run(call, () => inner(value, context, call));
-  }
-  if (lazy) {
-    const inner = step;
-    // Not closed here: the result may hold values of it, read when the reply is written.
-    step = (bytes, context, call) => inner(openLazy(bytes), context, call);
-  }
+  let step: Step = (given, context) => handler(given, context);
+  if (result !== undefined) step = checkingResult(result, name, step);
+  if (onCall !== undefined) step = insideOnCall(onCall, name, step);
+  if (params !== undefined) step = checkingParams(params, step);
+  if (concurrency !== undefined) step = insideGate(new Gate(concurrency, queue), step);
+  if (lazy) step = opening(step);
   const whole = step;
   return {
     name,
     lazy,
-    priority: kPriority[priority],
+    priority,
     timeoutMs,
-    invoke: (value, call) => inScope(whole, value, new CallContext(call, log), call),
+    invoke: (given, call) => inScope(whole, given, new CallContext(call, log), call),
   };
 }
 
