@@ -5,13 +5,27 @@
 #   native/sched/model/run.sh [work folder]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-work=${1:-$(mktemp -d)}
-mkdir -p "$work"
-cd "$work"
 
-check() { # model, expected result (hold|fail), mutant
-  model=$1 expected=$2 mutant=${3:-}
+# model, expected result, mutant
+checks() {
+  echo handoff hold
+  for mutant in NO_WAKE_ON_WANT NO_SIGNAL_BACK NO_SIGNAL_RETAKE NO_SECOND_LOOK NO_USERS NO_WAKE_ON_LEND; do
+    echo "handoff fail $mutant"
+  done
+  echo inbox hold
+  for mutant in NO_POSTER_FENCE NO_OWNER_FENCE NO_SECOND_LOOK; do echo "inbox fail $mutant"; done
+  echo park hold
+  echo park hold NO_PASS_ON
+  for mutant in NO_RECHECK GIVE_BACK_OUTSIDE; do echo "park fail $mutant"; done
+  echo group hold
+  echo group hold NO_NEXT
+  for mutant in NO_PUSH_FENCE NO_PARK_FENCE NO_SECOND_LOOK NO_PASS_ON; do echo "group fail $mutant"; done
+}
+
+check() { # work folder, model, expected result (hold|fail), mutant
+  model=$2 expected=$3 mutant=${4:-}
   dir="$model${mutant:+.$mutant}"
+  cd "$1"
   rm -rf "$dir" && mkdir "$dir" && cd "$dir"
   cp "$here/$model.pml" .
   spin ${mutant:+-D$mutant} -a "$model.pml" >spin.log 2>&1 || { cat spin.log; exit 1; }
@@ -32,19 +46,15 @@ check() { # model, expected result (hold|fail), mutant
     [ "$got" = fail ] && spin ${mutant:+-D$mutant} -t -p "$model.pml" | tail -60 >&2
     exit 1
   fi
-  cd "$work"
 }
 
-check handoff hold
-for mutant in NO_WAKE_ON_WANT NO_SIGNAL_BACK NO_SIGNAL_RETAKE NO_SECOND_LOOK NO_USERS NO_WAKE_ON_LEND; do
-  check handoff fail "$mutant"
-done
-check inbox hold
-for mutant in NO_POSTER_FENCE NO_OWNER_FENCE NO_SECOND_LOOK; do check inbox fail "$mutant"; done
-check park hold
-check park hold NO_PASS_ON
-for mutant in NO_RECHECK GIVE_BACK_OUTSIDE; do check park fail "$mutant"; done
-check group hold
-check group hold NO_NEXT
-for mutant in NO_PUSH_FENCE NO_PARK_FENCE NO_SECOND_LOOK NO_PASS_ON; do check group fail "$mutant"; done
+if [ "${1:-}" = --one ]; then
+  shift
+  check "$@"
+  exit
+fi
+work=${1:-$(mktemp -d)}
+mkdir -p "$work"
+# Two at a time. xargs fails when one of them has.
+checks | xargs -P 2 -L 1 "$0" --one "$work"
 echo "all models hold, all mutants fail"
