@@ -1,9 +1,10 @@
 // The test runner. Compiles, then runs every test file in a process of its own, with a time limit, and believes only
 // what it can count (see support/verdict.mjs). Its last line is `N passed, N failed`, with `, N skipped` when there are any.
 //
-//   node scripts/test.mjs [filter …] [--no-build] [--no-cpp] [--only-cpp] [--jobs N] [--root DIR] [--verbose]
+//   node scripts/test.mjs [filter …] [--without TEXT …] [--no-build] [--no-cpp] [--only-cpp] [--jobs N] [--root DIR] [--verbose]
 //
-// filter: a part of the path ('json', 'server/native'). --root: run the test files below another folder (already
+// filter: a part of a run's name ('json', 'server/native', 'json/native TAILRACE_ISA=haswell'); --without: of those that are
+// left out. --root: run the test files below another folder (already
 // compiled, *.test.js): for other Node versions and for the runner's own tests. Lines a test file may have near its top:
 //   // @timeout 120                        seconds instead of 60
 //   // @env TAILRACE_ISA=fallback|haswell  the file runs once for each value
@@ -30,10 +31,13 @@ const { values: options, positionals: filters } = parseArgs({
       default: process.env.TAILRACE_TEST_JOBS ?? String(Math.min(2, availableParallelism())),
     },
     root: { type: 'string' },
+    without: { type: 'string', multiple: true, default: [] },
     verbose: { type: 'boolean', default: false },
   },
 });
-const wanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter));
+const wanted = (name) =>
+  (filters.length === 0 || filters.some((filter) => name.includes(filter))) &&
+  !options.without.some((text) => name.includes(text));
 const allowSkippedFiles = process.env.TAILRACE_TEST_NATIVE !== 'required';
 
 /** Runs of one test file: its time limit and its environments, from the marks near its top. */
@@ -57,19 +61,16 @@ function scriptRuns() {
     const folder = resolve(options.root);
     return filesBelow('.', '.test.js', folder)
       .map((path) => path.slice(2))
-      .filter(wanted)
       .flatMap((path) => runsOf(path.slice(0, -'.test.js'.length), join(folder, path), join(folder, path)));
   }
   // The list is made from the sources, so that what an old build left behind does not run.
-  return filesBelow('test', '.test.ts')
-    .filter(wanted)
-    .flatMap((path) =>
-      runsOf(
-        path.slice('test/'.length, -'.test.ts'.length),
-        join(root, 'dist', path.replace(/ts$/, 'js')),
-        join(root, path),
-      ),
-    );
+  return filesBelow('test', '.test.ts').flatMap((path) =>
+    runsOf(
+      path.slice('test/'.length, -'.test.ts'.length),
+      join(root, 'dist', path.replace(/ts$/, 'js')),
+      join(root, path),
+    ),
+  );
 }
 
 function compile() {
@@ -124,7 +125,7 @@ if (inCheckout && !options['no-build'] && !options['only-cpp'] && !compile()) {
   total.failed++;
   failures.push('tsc: the sources do not compile');
 }
-const runs = options['only-cpp'] ? [] : scriptRuns();
+const runs = options['only-cpp'] ? [] : scriptRuns().filter(({ name }) => wanted(name));
 for (const run of runs) {
   if (!existsSync(run.args[0])) {
     console.log(`FAIL  ${run.name}  ${relative(root, run.args[0])} is missing`);

@@ -123,6 +123,18 @@ test('a filter that matches nothing', () => {
   assert.match(output, /no test matches nothing-like-that/);
 });
 
+test('a filter can name one run of a file that has several; --without leaves some out', () => {
+  const text = `// @env KIND=one|two\n${uvu}test('a', () => {}); test.run();`;
+  const files = { 'part/several.test.js': text, 'part/good.test.js': good };
+  assert.is(runner(files).last, '4 passed, 0 failed');
+  assert.is(runner(files, { args: ['several KIND=two'] }).last, '1 passed, 0 failed');
+  assert.is(
+    runner(files, { args: ['--without', 'KIND=two', '--without', 'good'] }).last,
+    '1 passed, 0 failed',
+  );
+  assert.is(runner(files, { args: ['--without', 'part/'] }).code, 1);
+});
+
 test('a filter leaves out the rest', () => {
   const { last } = runner(
     { 'json/a.test.js': good, 'net/b.test.js': 'throw new Error()' },
