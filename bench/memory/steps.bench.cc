@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "memory/arena.h"
 #include "memory/cache.h"
+#include "memory/page_heap.h"
 #include "workloads.h"
 
 using namespace tailrace;
@@ -48,11 +49,12 @@ void malloc_request() {
   }
 }
 
-void show_steps(const char* name, uint64_t now, size_t step_bytes) {
+void show_steps(const char* name, uint64_t now) {
   std::vector<double> us;
   for (;;) {
     const double start = bench::now_ns();
-    const size_t bytes = memory::scavenge(now, step_bytes);  // one step a call
+    // one step a call
+    const size_t bytes = memory::scavenge(now, size_t{memory::page_heap.step_pages()} << memory::kPageShift);
     us.push_back((bench::now_ns() - start) / 1e3);
     if (bytes == 0 && us.size() > 10) break;
   }
@@ -94,7 +96,7 @@ int main() {
     }
     cache.flush();
     now = wait(now);
-    show_steps("giving back pages inside spans", now, 1);
+    show_steps("giving back pages inside spans", now);
     for (void* p : kept) cache.free(p);
     cache.flush();
     (void)memory::purge();
@@ -103,6 +105,6 @@ int main() {
     std::memset(large, 1, 64u << 20);
     cache.free(large);
     now = wait(now);
-    show_steps("giving back free runs", now, memory::kScavengeStepBytes);
+    show_steps("giving back free runs", now);
   }
 }

@@ -207,7 +207,7 @@ Central::Step Central::give_back(bool at_once) noexcept {
   Span* span = ages_.oldest();
   if (!span || !(at_once || page_heap.decay.ripe(span->freed_ns))) return step;
   step.found = true;
-  ages_.remove(span);
+  const uint32_t most = page_heap.step_pages();
   const SizeClass& info = kSizeClasses[span->size_class];
   const auto is_free = [&](uint32_t page) noexcept {
     if (!page_heap.has_memory(span, page)) return false;
@@ -221,11 +221,13 @@ Central::Step Central::give_back(bool at_once) noexcept {
   };
   for (uint32_t page = 0; page < span->pages; page++) {
     if (!is_free(page)) continue;
+    if (step.pages >= most) return step;  // the rest is for the next step
     uint32_t end = page + 1;
-    while (end < span->pages && is_free(end)) end++;
+    while (end < span->pages && end - page < most && is_free(end)) end++;
     step.pages += page_heap.give_back_inside(span, page, end - page);
-    page = end;
+    page = end - 1;
   }
+  ages_.remove(span);
   return step;
 }
 

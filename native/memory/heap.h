@@ -81,8 +81,9 @@ bool owns(const void* p) noexcept;
  */
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept;
 /**
- * What one call of the system takes at most, under the lock: 6 to 10 µs for memory that was touched page by
- * page. Twice as much has a p99 above 50 µs on slow machines, and saves no time in all.
+ * What one step takes at most, under a lock: 6 to 10 µs for memory that was touched page by page. Twice as
+ * much has a p99 above 50 µs and saves no time in all. Steps are shorter where the system is slow
+ * (page_release.cc).
  */
 inline constexpr size_t kScavengeStepBytes = 64u << 10;
 /** How often it wants to be called while scavenge_pending(). */

@@ -92,8 +92,15 @@ class PageHeap {
   /** Told the time by scavenge() of heap.h. */
   Decay decay;
 
+  /** Pages that one step of giving back takes, by what the system took for the last ones. Any thread. */
+  uint32_t step_pages() const noexcept {
+    return step_pages_.load(std::memory_order_relaxed);  // a hint; partner: pace()
+  }
+
  private:
   static constexpr uint8_t kReleased = 255;  // page class of a page without memory
+  static constexpr uint32_t kMostStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
+  static constexpr uint64_t kStepNs = 16'000;  // what a step should take: a third of what a thread may wait
   static constexpr uint32_t kHugePages = (2u << 20) >> kPageShift;
   static constexpr uint32_t kGrowPages = 2 * kHugePages;
 
@@ -113,6 +120,7 @@ class PageHeap {
   uint32_t count_resident(const Span* span) const noexcept;
   static bool whole(uint32_t& from, uint32_t& to) noexcept;
   bool decommit(uint32_t page, uint32_t count) noexcept;
+  void pace(uint64_t took_ns, uint32_t pages) noexcept;
   uint32_t give_back(Span* span, uint32_t max_pages, bool whole_huge_only) noexcept;
 
   Mutex mutex_{LockRank::memory_pages};
@@ -126,6 +134,8 @@ class PageHeap {
   std::atomic<uint64_t> limit_{UINT64_MAX};
   std::atomic<uint64_t> resident_pages_{0};
   std::atomic<uint64_t> given_back_{0};
+  std::atomic<uint32_t> step_pages_{kMostStepPages};
+  uint64_t page_ns_ = 0;  // a page given back takes about so long
   uint32_t total_pages_ = 0;
   uint64_t committed_[3] = {};         // bytes of page_class_, span_at_ and records_ made accessible
   uint32_t grown_pages_ = 0;           // bytes_ in pages; they are given back but never shrunk

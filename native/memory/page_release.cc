@@ -1,9 +1,11 @@
 // Giving pages back to the system, from free runs and from inside spans; see page_heap.h.
 //
 // Every step is short: one call of the system, for at most kScavengeStepBytes, under the lock that guards the
-// pages. Rejected: one call for many ranges (process_madvise: needs Linux 6.13 for one's own process, and
-// saves half a microsecond a range); doing it without the lock on runs that nobody can see meanwhile (a step
-// holds the lock for 2 to 20 µs, which is less than the complication is worth).
+// pages. A page costs 0.3 µs on one machine and 5 to 20 on another (under some hypervisors), so the steps are
+// as long as the last ones say, down to a page. Rejected: one call for many ranges (process_madvise: needs
+// Linux 6.13 for one's own process, and saves half a microsecond a range); doing it without the lock on runs
+// that nobody can see meanwhile (a step holds the lock for 2 to 20 µs, which is less than the complication is
+// worth).
 #include <cstring>
 
 #include "base/os.h"
@@ -14,12 +16,24 @@ namespace tailrace::memory {
 
 bool PageHeap::decommit(uint32_t page, uint32_t count) noexcept {
   const size_t bytes = size_t{count} << kPageShift;
+  const uint64_t start_ns = os::monotonic_ns();
   if (!os::map_decommit(base_ + (size_t{page} << kPageShift), bytes)) return false;
+  pace(os::monotonic_ns() - start_ns, count);
   std::memset(page_class_ + page, kReleased, count);
   resident_pages_.fetch_sub(count, std::memory_order_relaxed);  // a statistic
   given_back_.fetch_add(bytes, std::memory_order_relaxed);      // a statistic
   decay.gave_back(count);
   return true;
+}
+
+void PageHeap::pace(uint64_t took_ns, uint32_t pages) noexcept {
+  // A step that was interrupted says little: it counts as four times as slow as it was thought to be at most.
+  const uint64_t seen_ns = took_ns / pages;
+  const uint64_t counted_ns = page_ns_ > 0 && seen_ns > 4 * page_ns_ ? 4 * page_ns_ : seen_ns;
+  page_ns_ = page_ns_ == 0 ? counted_ns : (7 * page_ns_ + counted_ns) / 8;
+  const uint64_t fit = page_ns_ > 0 ? kStepNs / page_ns_ : kMostStepPages;
+  const uint64_t step = fit < 1 ? 1 : fit > kMostStepPages ? kMostStepPages : fit;
+  step_pages_.store(static_cast<uint32_t>(step), std::memory_order_relaxed);  // a hint; partner: step_pages()
 }
 
 /** Cuts [from, to) down to whole pages of the system, which may be larger than ours (arm64). False: none. */
@@ -89,12 +103,12 @@ bool PageHeap::aging() noexcept {
 }
 
 size_t PageHeap::scavenge(size_t max_bytes, bool at_once) noexcept {
-  constexpr auto kStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
   size_t done_bytes = 0;
   while (max_bytes - done_bytes >= kPageBytes) {
     LockGuard guard(mutex_);
     const size_t left = (max_bytes - done_bytes) >> kPageShift;
-    const uint32_t most = left < kStepPages ? static_cast<uint32_t>(left) : kStepPages;
+    const uint32_t step = step_pages();
+    const uint32_t most = left < step ? static_cast<uint32_t>(left) : step;
     Span* span = huge_.oldest();
     if (span && (at_once || decay.ripe(span->freed_ns, 1))) {
       const uint64_t freed_ns = span->freed_ns;

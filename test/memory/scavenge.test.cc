@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <thread>
 #include <vector>
 
 #include "base/os.h"
+#include "base/os_fakes.h"
 #include "memory/cache.h"
 #include "memory/page_heap.h"
 #include "random.h"
@@ -225,6 +227,39 @@ TEST_CASE("the wait doubles while what was given back is wanted again, and shrin
   CHECK(decay.wait() == kDecayNs);
   for (int i = 0; i < 3; i++) window(10, 10);  // a few pages are no habit either
   CHECK(decay.wait() == kDecayNs);
+}
+
+TEST_CASE("where the system is slow the steps are short, inside spans too, and all goes back") {
+  Cache cache;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 4000; i++) blocks.push_back(cache.allocate(1024));
+  uint64_t now = begin();
+  const uint64_t all_pages = page_heap.resident_pages();
+  for (size_t i = 0; i < blocks.size(); i++)
+    if (i % 64 != 0) cache.free(blocks[i]);
+  cache.flush();
+  for (int i = 0; i < 10; i++) (void)scavenge(now += 100'000'000, 0);
+
+  std::atomic<int64_t> skew{0};
+  os::Fakes fakes;
+  fakes.user = &skew;
+  // every look at the clock takes this thread a tenth of a millisecond
+  fakes.skew_ns = [](void* user) noexcept {
+    return static_cast<std::atomic<int64_t>*>(user)->fetch_add(100'000, std::memory_order_relaxed);
+  };
+  size_t steps = 0;
+  {
+    os::ScopedFakes scope(fakes);
+    for (; page_heap.step_pages() > 1; steps++) REQUIRE(scavenge(now, kPageBytes) > 0);
+    for (size_t bytes; (bytes = scavenge(now, kPageBytes)) > 0; steps++) CHECK(bytes == kPageBytes);
+  }
+  CHECK(steps > 100);
+  // a block that is kept holds its page, or two
+  CHECK(page_heap.resident_pages() <= all_pages - 4000 / 4 + 2 * (4000 / 64 + 1));
+  for (size_t i = 0; i < blocks.size(); i += 64) cache.free(blocks[i]);
+  cache.flush();
+  (void)purge();
+  CHECK(stats().committed_bytes == 0);
 }
 
 TEST_CASE("caches, scavenger, purges and statistics of many threads at once") {
