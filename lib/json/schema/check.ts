@@ -7,7 +7,7 @@
 import { oneOfValues } from './equal';
 import type { TypeName } from './keywords';
 import type { SchemaNode } from './model';
-import { type Check, kMaxReferences, type Place, quietly, report, sequence, tooDeep } from './run';
+import { type Check, kMaxReferences, noting, type Place, quietly, report, sequence, tooDeep } from './run';
 import { hasGroup, kGroupNames, placeOf, simple, TypeChecks } from './type-checks';
 import { kIsType, typesOf } from './types';
 
@@ -24,6 +24,15 @@ export class Checks {
   }
 
   #compile(node: SchemaNode, place: Place): Check {
+    const check = this.#alone(node, place);
+    if (!node.tracked) return check;
+    const { unevaluatedProperties } = node;
+    if (unevaluatedProperties === undefined) return noting(node, check);
+    return noting(node, this.#typed.unevaluated(node, unevaluatedProperties, check, place));
+  }
+
+  /** All but unevaluatedProperties. */
+  #alone(node: SchemaNode, place: Place): Check {
     if (node.schema === true) return () => true;
     if (node.schema === false) {
       return (_value, run) => report(run, place, 'false schema', {}, 'boolean schema is false');
@@ -85,10 +94,16 @@ export class Checks {
     }
     if (node.not !== undefined) {
       const inner = quietly(this.#part(node.not, place, 'not'));
-      checks.push((value, run) => !inner(value, run) || report(run, place, 'not', {}, 'must NOT be valid'));
+      checks.push((value, run) => {
+        const { passed } = run;
+        run.passed = undefined; // what `not` looks at says nothing about members
+        const fits = inner(value, run);
+        run.passed = passed;
+        return !fits || report(run, place, 'not', {}, 'must NOT be valid');
+      });
     }
-    if (node.anyOf.length > 0) checks.push(this.#anyOf(node, place));
-    if (node.oneOf.length > 0) checks.push(this.#oneOf(node, place));
+    if (keywords.anyOf !== undefined) checks.push(this.#anyOf(node, place));
+    if (keywords.oneOf !== undefined) checks.push(this.#oneOf(node, place));
     for (let i = 0; i < node.allOf.length; i++) {
       checks.push(this.#below(node.allOf[i] as SchemaNode, place, 'allOf', i));
     }
@@ -121,12 +136,15 @@ export class Checks {
     const parts = node.anyOf.map((part, i) => this.#part(part, place, 'anyOf', i));
     return (value, run) => {
       const before = run.issues?.length ?? 0;
+      let fits = false;
       for (let i = 0; i < parts.length; i++) {
         if (!(parts[i] as Check)(value, run)) continue;
-        if (run.issues !== undefined) run.issues.length = before;
-        return true;
+        fits = true;
+        if (run.passed === undefined) break; // else each that fits tells of other members
       }
-      return report(run, place, 'anyOf', {}, 'must match a schema in anyOf');
+      if (!fits) return report(run, place, 'anyOf', {}, 'must match a schema in anyOf');
+      if (run.issues !== undefined) run.issues.length = before;
+      return true;
     };
   }
 

@@ -10,8 +10,8 @@ import { bytesOf, impl, type JsonInput } from '../input';
 import { manyOf } from '../many';
 import { type ParseOptions, parseOptions } from '../options';
 import { Checks } from './check';
-import type { Infer } from './infer';
-import { isRecord, type Schema } from './keywords';
+import type { Infer, Typed } from './infer';
+import { isRecord } from './keywords';
 import { type FormatCheck, modelOf } from './model';
 import { Planner } from './plan';
 import { Projection } from './project';
@@ -65,7 +65,7 @@ function isPlain(options: JsonParseOptions | undefined): boolean {
  *
  * @throws JsonSchemaDefinitionError for a schema that cannot be compiled: unknown keywords are never ignored
  */
-export function decoder<const S extends Schema>(schema: S, options?: DecoderOptions): Decoder<Infer<S>>;
+export function decoder<const S extends Typed>(schema: S, options?: DecoderOptions): Decoder<Infer<S>>;
 export function decoder<T>(schema: object | boolean, options?: DecoderOptions): Decoder<T>;
 export function decoder(schema: unknown, options: DecoderOptions = {}): Decoder<unknown> {
   if (!isRecord(options)) throw new InvalidArgument('options', 'an object', options);

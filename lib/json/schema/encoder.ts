@@ -7,8 +7,8 @@ import { InvalidArgument, JsonSchemaError } from '../../errors';
 import { impl } from '../input';
 import { Checks } from './check';
 import { formatsOf } from './decoder';
-import type { Infer } from './infer';
-import { isRecord, type Schema } from './keywords';
+import type { Infer, Typed } from './infer';
+import { isRecord } from './keywords';
 import { type FormatCheck, modelOf } from './model';
 import { Planner } from './plan';
 import { Projection } from './project';
@@ -30,7 +30,7 @@ export type Encoder<T> = (value: T) => Buffer;
  * @throws JsonSchemaDefinitionError for a schema that cannot be compiled. The encoder throws JsonSchemaError for a value that
  *   does not fit, and what JSON.stringify throws
  */
-export function encoder<const S extends Schema>(schema: S, options?: EncoderOptions): Encoder<Infer<S>>;
+export function encoder<const S extends Typed>(schema: S, options?: EncoderOptions): Encoder<Infer<S>>;
 export function encoder<T>(schema: object | boolean, options?: EncoderOptions): Encoder<T>;
 export function encoder(schema: unknown, options: EncoderOptions = {}): Encoder<unknown> {
   if (!isRecord(options)) throw new InvalidArgument('options', 'an object', options);

@@ -1,8 +1,10 @@
 // The type of the values that a schema allows, as far as types can say it: for schemas written `as const`, and for TypeBox's,
 // which carry their type.
 
-/** JSON Schema, as `as const` makes it. */
-type Keywords = { readonly [keyword: string]: unknown };
+import type { Schema } from './keywords';
+
+/** Schemas whose types are looked at. TypeBox 1 gives interfaces, which have no index signature, but a kind. */
+export type Typed = Schema | { readonly '~kind': string };
 
 /**
  * The type of what decoder(schema) gives. What is not understood is unknown; a $ref is followed inside the schema (to `#`, to
@@ -19,11 +21,11 @@ type Static<S, Root> = S extends { static: infer T; params: unknown }
       ? unknown
       : S extends false
         ? never
-        : S extends Keywords
+        : S extends object
           ? Object_<S, Root>
           : unknown;
 
-type Object_<S extends Keywords, Root> = S extends { $ref: infer R extends string }
+type Object_<S extends object, Root> = S extends { $ref: infer R extends string }
   ? Referred<R, S extends { $defs: unknown } ? S : Root>
   : S extends { const: infer T }
     ? Mutable<T>

@@ -28,7 +28,7 @@ const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as numbe
 const isNumber: Shape = (value) => typeof value === 'number' && Number.isFinite(value);
 const isSchema: Shape = (value) => typeof value === 'boolean' || isRecord(value);
 const isNames: Shape = (value) => Array.isArray(value) && value.every((name) => typeof name === 'string');
-const isSchemas: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(isSchema);
+const isSchemas: Shape = (value) => Array.isArray(value) && value.every(isSchema);
 const isSchemaRecord: Shape = (value) => isRecord(value) && Object.values(value).every(isSchema);
 const isTypeName: Shape = (value) => kTypes.includes(value as TypeName);
 
@@ -37,7 +37,13 @@ const number = [isNumber, 'a number'] as const;
 const flag = [(value: unknown) => typeof value === 'boolean', 'a boolean'] as const;
 const text = [(value: unknown) => typeof value === 'string', 'a string'] as const;
 const schema = [isSchema, 'a schema'] as const;
-const schemas = [isSchemas, 'a non-empty array of schemas'] as const;
+// TypeBox and zod write a union of nothing as an empty one: it accepts nothing.
+const schemas = [isSchemas, 'an array of schemas'] as const;
+/** true and false are draft 4's (and OpenAPI 3.0's): whether the bound beside it is one that is not reached. */
+const exclusive = [
+  (value: unknown) => isNumber(value) || typeof value === 'boolean',
+  'a number or a boolean',
+] as const;
 const record = [isSchemaRecord, 'an object of schemas'] as const;
 
 const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
@@ -50,8 +56,8 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   const: [() => true, 'any value'],
   minimum: number,
   maximum: number,
-  exclusiveMinimum: number,
-  exclusiveMaximum: number,
+  exclusiveMinimum: exclusive,
+  exclusiveMaximum: exclusive,
   multipleOf: [(value) => isNumber(value) && (value as number) > 0, 'a number above 0'],
   minLength: count,
   maxLength: count,
@@ -61,7 +67,7 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   maxItems: count,
   uniqueItems: flag,
   // none for an empty tuple, as zod writes it
-  prefixItems: [(value) => Array.isArray(value) && value.every(isSchema), 'an array of schemas'],
+  prefixItems: schemas,
   items: [
     (value) => isSchema(value) || (Array.isArray(value) && value.every(isSchema)),
     'a schema or an array of schemas',
@@ -76,6 +82,7 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   properties: record,
   patternProperties: record,
   additionalProperties: schema,
+  unevaluatedProperties: schema,
   propertyNames: schema,
   dependentRequired: [
     (value) => isRecord(value) && Object.values(value).every(isNames),

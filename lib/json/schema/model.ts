@@ -17,10 +17,13 @@ export interface SchemaNode {
   readonly path: string;
   /** Has a $ref somewhere below (its own included). */
   readonly refers: boolean;
+  /** Some schema of the whole has unevaluatedProperties: which schemas a value has passed must be known. */
+  readonly tracked: boolean;
   ref: SchemaNode | undefined;
   readonly properties: ReadonlyMap<string, SchemaNode>;
   readonly patterns: readonly PatternSchema[];
   readonly additionalProperties: SchemaNode | undefined;
+  readonly unevaluatedProperties: SchemaNode | undefined;
   readonly propertyNames: SchemaNode | undefined;
   readonly dependentSchemas: ReadonlyMap<string, SchemaNode>;
   /** Elements by position: prefixItems, or items where that is an array. */
@@ -88,6 +91,9 @@ class Builder {
       const { node, ref, resource } = this.#refs[i] as { node: SchemaNode; ref: string; resource: Resource };
       node.ref = this.#resolve(ref, resource, node.path);
     }
+    const made = [...this.#made.values()] as Mutable<SchemaNode>[];
+    if (made.some((node) => node.unevaluatedProperties !== undefined))
+      for (const node of made) node.tracked = true;
     return root;
   }
 
@@ -113,10 +119,12 @@ class Builder {
       keywords,
       path,
       refers: false,
+      tracked: false,
       ref: undefined,
       properties: new Map(),
       patterns: [],
       additionalProperties: undefined,
+      unevaluatedProperties: undefined,
       propertyNames: undefined,
       dependentSchemas: new Map(),
       prefix: [],
@@ -188,6 +196,7 @@ class Builder {
       node: made,
     }));
     node.additionalProperties = one('additionalProperties');
+    node.unevaluatedProperties = one('unevaluatedProperties');
     node.propertyNames = one('propertyNames');
     node.dependentSchemas = named('dependentSchemas');
     if (Array.isArray(keywords.items)) {

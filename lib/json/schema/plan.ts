@@ -135,6 +135,7 @@ export class Planner {
       case 'maxProperties':
       case 'dependentRequired':
       case 'dependentSchemas':
+      case 'unevaluatedProperties':
         return 'residual';
       case 'uniqueItems':
         return argument === true ? 'residual' : undefined;
@@ -169,14 +170,20 @@ export class Planner {
       made.types = types.reduce((bits, type) => bits | JsonTypeBit[type], 0);
       if (made.types & JsonTypeBit.number) made.types |= JsonTypeBit.integer;
     }
-    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords as Record<string, number>;
-    if (minimum !== undefined) made.low = minimum;
-    if (maximum !== undefined) made.high = maximum;
-    if (exclusiveMinimum !== undefined && exclusiveMinimum >= made.low) {
+    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords;
+    if (typeof minimum === 'number') {
+      made.low = minimum;
+      made.lowOpen = exclusiveMinimum === true;
+    }
+    if (typeof maximum === 'number') {
+      made.high = maximum;
+      made.highOpen = exclusiveMaximum === true;
+    }
+    if (typeof exclusiveMinimum === 'number' && exclusiveMinimum >= made.low) {
       made.low = exclusiveMinimum;
       made.lowOpen = true;
     }
-    if (exclusiveMaximum !== undefined && exclusiveMaximum <= made.high) {
+    if (typeof exclusiveMaximum === 'number' && exclusiveMaximum <= made.high) {
       made.high = exclusiveMaximum;
       made.highOpen = true;
     }

@@ -1,7 +1,7 @@
 // Projection: what a decoder gives of a value that fits. Objects have what their schema declares, in the schema's order, and
 // nothing else; where a schema declares nothing about members, values stay whole.
 //
-// What declares: properties, patternProperties, additionalProperties (true or a schema, spelled out), in the schema itself and
+// What declares: properties, patternProperties, additionalProperties and unevaluatedProperties (true or a schema, spelled out), in the schema itself and
 // in all that applies to the value through $ref, allOf, the branches of anyOf and oneOf that fit, then or else, and
 // dependentSchemas. A member that several declare is projected by all of them together.
 
@@ -26,11 +26,12 @@ export function put(target: Record<string, unknown>, key: string, value: unknown
 const { hasOwn } = Object;
 
 export function declaresMembers(node: SchemaNode): boolean {
-  const { properties, patternProperties, additionalProperties } = node.keywords;
+  const { properties, patternProperties, additionalProperties, unevaluatedProperties } = node.keywords;
   return (
     properties !== undefined ||
     patternProperties !== undefined ||
-    (additionalProperties !== undefined && additionalProperties !== false)
+    (additionalProperties !== undefined && additionalProperties !== false) ||
+    (unevaluatedProperties !== undefined && unevaluatedProperties !== false)
   );
 }
 
@@ -157,6 +158,8 @@ export class Projection {
       if (own === undefined && matching.length === 0 && rest !== undefined && rest.schema !== false)
         by.push(rest);
     }
-    return by;
+    if (by.length > 0) return by;
+    const others = nodes.map((node) => node.unevaluatedProperties);
+    return others.filter((rest) => rest !== undefined && rest.schema !== false) as SchemaNode[];
   }
 }

@@ -1,7 +1,7 @@
 // One run of checks over one value: what is asked for, where it has come to, and what was found wrong.
 
 import { type JsonSchemaIssue, JsonSyntaxError } from '../../errors';
-import { pointerStep } from './model';
+import { pointerStep, type SchemaNode } from './model';
 
 /** One run over one value. */
 export interface Run {
@@ -13,6 +13,8 @@ export interface Run {
   path: (string | number)[];
   /** Schemas that refer to themselves: how deep they have gone into the value. */
   depth: number;
+  /** The schemas that the value looked at has passed so far; kept only inside one with unevaluatedProperties. */
+  passed: SchemaNode[] | undefined;
   /** The member whose name is looked at, inside propertyNames. */
   name: string | undefined;
 }
@@ -85,11 +87,27 @@ export function quietly(check: Check): Check {
 
 /** Checks what stands one step further down. */
 export function below(check: Check, value: unknown, step: string | number, run: Run): boolean {
-  if (run.issues === undefined) return check(value, run);
+  if (run.issues === undefined && run.passed === undefined) return check(value, run);
+  const { passed } = run;
+  run.passed = undefined;
   run.path.push(step);
   const fits = check(value, run);
   run.path.pop();
+  run.passed = passed;
   return fits;
+}
+
+/** Notes that a value has passed a schema; what was noted inside one that it has not passed is forgotten. */
+export function noting(node: SchemaNode, check: Check): Check {
+  return (value, run) => {
+    const { passed } = run;
+    if (passed === undefined) return check(value, run);
+    const before = passed.length;
+    const fits = check(value, run);
+    if (fits) passed.push(node);
+    else passed.length = before;
+    return fits;
+  };
 }
 
 export function tooDeep(): JsonSyntaxError {
@@ -103,7 +121,7 @@ export function tooDeep(): JsonSyntaxError {
 }
 
 function newRun(issues: JsonSchemaIssue[] | undefined, all: boolean): Run {
-  return { issues, all, path: [], depth: 0, name: undefined };
+  return { issues, all, path: [], depth: 0, passed: undefined, name: undefined };
 }
 
 /** The verdict of a check that was made by Checks. */

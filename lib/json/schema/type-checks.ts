@@ -103,13 +103,15 @@ export class TypeChecks {
     const members = (value: object) => Object.keys(value).length;
     switch (keyword) {
       case 'maximum':
+        if (node.keywords.exclusiveMaximum === true) return bound('<', (value) => value < limit);
         return bound('<=', (value) => value <= limit);
       case 'minimum':
+        if (node.keywords.exclusiveMinimum === true) return bound('>', (value) => value > limit);
         return bound('>=', (value) => value >= limit);
       case 'exclusiveMaximum':
-        return bound('<', (value) => value < limit);
+        return typeof limit === 'boolean' ? undefined : bound('<', (value) => value < limit);
       case 'exclusiveMinimum':
-        return bound('>', (value) => value > limit);
+        return typeof limit === 'boolean' ? undefined : bound('>', (value) => value > limit);
       case 'multipleOf':
         return simple(
           place,
@@ -270,10 +272,12 @@ export class TypeChecks {
     return (value, run) => {
       let fits = true;
       for (const propertyName of Object.keys(value as object)) {
-        const { name } = run;
+        const { name, passed } = run;
         run.name = propertyName;
+        run.passed = undefined;
         const good = check(propertyName, run);
         run.name = name;
+        run.passed = passed;
         if (good) continue;
         fits = report(run, place, 'propertyNames', { propertyName }, 'property name must be valid');
         if (!run.all) return false;
@@ -302,6 +306,47 @@ export class TypeChecks {
         }
         if (!run.all) return false;
       }
+      return fits;
+    };
+  }
+
+  /** `check`, all else of the schema, and then the members of which nothing that the value has passed knows. */
+  unevaluated(node: SchemaNode, others: SchemaNode, check: Check, place: Place): Check {
+    const { schema } = others;
+    const inner =
+      typeof schema === 'boolean' ? undefined : this.#below(others, place, 'unevaluatedProperties');
+    const isKnown = (name: string, by: readonly SchemaNode[]): boolean =>
+      by.some(
+        (of) =>
+          of.properties.has(name) ||
+          of.additionalProperties !== undefined ||
+          (of !== node && of.unevaluatedProperties !== undefined) ||
+          of.patterns.some(({ pattern }) => pattern.test(name)),
+      );
+    const rest: Check = (value, run) => {
+      const by = [...(run.passed as SchemaNode[]), node];
+      let fits = true;
+      for (const unevaluatedProperty of Object.keys(value as object)) {
+        if (isKnown(unevaluatedProperty, by)) continue;
+        if (inner !== undefined) {
+          if (below(inner, (value as Members)[unevaluatedProperty], unevaluatedProperty, run)) continue;
+          fits = false;
+        } else {
+          const message = 'must NOT have unevaluated properties';
+          fits = report(run, place, 'unevaluatedProperties', { unevaluatedProperty }, message);
+        }
+        if (!run.all) return false;
+      }
+      return fits;
+    };
+    return (value, run) => {
+      if (schema === true || !kIsType.object(value)) return check(value, run);
+      const outer = run.passed;
+      run.passed = [];
+      const good = check(value, run);
+      const fits = (good || run.all) && rest(value, run) && good;
+      if (fits) outer?.push(...run.passed);
+      run.passed = outer;
       return fits;
     };
   }
