@@ -9,6 +9,8 @@ export const kDeepest = 3;
 export const kNews = 4;
 export const kGeneration = 5;
 export const kMixedList = 6;
+/** Behind the last word of values, where the list of mixed objects begins. */
+export const kWordsEnd = kMixedList;
 
 /** kFlags: what the text may contain. */
 export const kSawProto = 1;

@@ -20,6 +20,7 @@ import {
   kSawDuplicate,
   kSawProto,
   kStrictUtf8,
+  kWordsEnd,
 } from './addon';
 import { arraysAreBare } from './bare-arrays';
 import { isOurs, kindOf, suited, unsuited } from './choice';
@@ -30,9 +31,14 @@ import { createMaterialiser } from './materialise';
 const kSmallBytes = 256;
 /** From here on the text's own decoder is worth a crossing when V8 parses. */
 const kOwnTextBytes = 1024;
-/** The tape's arrays are kept between parses up to so many words and doubles. */
+/**
+ * The tape's arrays are kept between parses up to so many words and doubles that were written (the rest of them is memory only by
+ * name: most texts need a tenth of the room they could need), and up to so much room. Made anew for each text they would be
+ * external memory that hurries the collector.
+ */
 const kKeptWords = 1 << 20;
 const kKeptDoubles = 1 << 18;
+const kKeptRoom = 16;
 
 function wordsFor(bytes: number): number {
   return (bytes >>> 1) + 264;
@@ -99,6 +105,17 @@ function make(addon: NativeAddon): JsonBackend {
     }
   }
 
+  /** After a text that needed more room than is kept in any case. */
+  function trim(): void {
+    if (
+      (tape.words[kWordsEnd] as number) > kKeptWords ||
+      tape.doublesRead() > kKeptDoubles ||
+      tape.words.length > kKeptWords * kKeptRoom ||
+      tape.doubles.length > kKeptDoubles * kKeptRoom
+    )
+      tape.trim();
+  }
+
   /** By way of the tape; undefined: it cannot be done so, ask V8. */
   function ours(
     bytes: Uint8Array,
@@ -120,7 +137,7 @@ function make(addon: NativeAddon): JsonBackend {
     left = typeof blobs === 'number' ? blobs : 0;
     if (typeof blobs === 'number' || (options !== undefined && needsCare(options))) return undefined;
     const value = tape.build(blobs);
-    if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) tape.trim();
+    if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) trim();
     return value;
   }
 

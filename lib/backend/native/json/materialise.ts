@@ -31,6 +31,8 @@ export interface Materialiser {
   room(words: number, doubles: number): void;
   /** Back to small arrays. */
   trim(): void;
+  /** How many doubles the last text had. */
+  doublesRead(): number;
   /** The value on the tape; `blobs` as parse() gave them. undefined: Object.prototype was changed, ask JSON.parse. */
   build(blobs: string | string[]): unknown;
 }
@@ -362,6 +364,6 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     }
   }
 
-  const self: Materialiser = { words: T, doubles: F, room, trim, build };
+  const self: Materialiser = { words: T, doubles: F, room, trim, doublesRead: () => fp, build };
   return self;
 }
