@@ -171,3 +171,53 @@ TEST_CASE("UTF-8: every two bytes, and every cut of longer sequences, inside a s
     }
   }
 }
+
+TEST_CASE("runs of numbers and of points: what ends them, and the edges of pieces") {
+  test::Everything everything;
+  // what stands in a run, then what may end it
+  const std::string usual[] = {"1",  "-2", "2147483647", "0.5", "-65.613616999999977", "43.420273000000009",
+                               "1e3"};
+  const std::string odd[] = {"-0",
+                             "2147483648",
+                             "123456789012345678901",
+                             "1e999",
+                             "0.1234567890123456789012",
+                             "null",
+                             "[]",
+                             "[1,2]",
+                             "[0.5]",
+                             "[1.5,2,3]",
+                             "[0.5,]",
+                             "01",
+                             "1.",
+                             "-",
+                             "[1.5,2,3,4]",
+                             "\"s\"",
+                             "1.5x",
+                             "{}",
+                             "[1.5 2]",
+                             ""};
+  for (uint64_t seed = 1; seed <= 1500; seed++) {
+    std::mt19937_64 random(seed);
+    auto below = [&](uint64_t n) { return random() % n; };
+    const uint64_t kinds = 1 + below(7), first = below(7);
+    auto number = [&] { return usual[(first + below(kinds)) % 7]; };
+    auto point = [&](uint64_t n) {
+      std::string p = "[" + number();
+      for (uint64_t i = 1; i < n; i++) p += "," + number();
+      return p + "]";
+    };
+    const uint64_t each = below(4);  // 0, 1: numbers; 2, 3: points of so many
+    std::string text = std::string(below(70), ' ') + (seed % 4 ? "[" : "[[0.5,1.5],[");
+    const uint64_t n = seed % 10 ? 1 + below(40) : 700 + below(1000);
+    const uint64_t ends = below(3) ? n : below(n);
+    for (uint64_t i = 0; i < n; i++) {
+      if (i) text += below(30) ? "," : " ,\n";
+      text += i == ends ? odd[below(20)] : each < 2 ? number() : point(each);
+    }
+    text += seed % 4 ? "]" : "]]";
+    CAPTURE(seed);
+    CAPTURE(text);
+    REQUIRE(everything.compare(text.data(), text.size()) == "");
+  }
+}
