@@ -1,9 +1,10 @@
 // The JSON part for JS. One crossing a parse: the tape goes into typed arrays JS has handed over, string
 // contents come back as the few strings they are cut from; lib/backend/native/json builds the values.
 //
-// Nothing here calls back into JS, so a parse cannot meet another one half done: a reviver, a toJSON or a
-// getter runs before or after a crossing, never during. Values are always those of the text as it was when it
-// was read; a text over memory another thread writes is copied by the facade before it comes here.
+// Nothing here calls back into JS but for a function that makes a list of its arguments, so a parse cannot
+// meet another one half done: a reviver, a toJSON or a getter runs before or after a crossing, never during.
+// Values are always those of the text as it was when it was read; a text over memory another thread writes is
+// copied by the facade before it comes here.
 //
 // Plain Node-API where a call is hot: node-addon-api's checks cost as much as the call.
 #include "binding/json.h"
@@ -32,6 +33,7 @@ struct JsonLocal {
   json::Stage1 stage1;
   napi_ref words = nullptr;
   napi_ref doubles = nullptr;
+  napi_ref collect = nullptr;
   int32_t* header = nullptr;
   size_t word_capacity = 0;
 };
@@ -46,6 +48,9 @@ void DropJsonLocal::operator()(JsonLocal* local) const noexcept {
 namespace {
 
 constexpr size_t kHeaderWords = 16;
+/** A chunk's bytes where it does not matter what they keep alive. Larger strings would be large objects to
+ * V8: mapped, faulted in page by page and unmapped, each one. */
+constexpr uint32_t kSlicedChunk = 64 << 10;
 
 /** Where in the header what stands; lib/backend/native/json/addon.ts has the same list. */
 enum Header : size_t {
@@ -89,26 +94,32 @@ Span span_of(napi_env env, const napi_value* argv) noexcept {
   return {static_cast<const char*>(data) + start, static_cast<size_t>(end - start)};
 }
 
-/** setup(words: Int32Array, doubles: Float64Array): where the next tapes go. Kept alive until the next setup.
+/**
+ * setup(words: Int32Array, doubles: Float64Array, collect: (...chunks) => chunks): where the next tapes go.
+ * Kept alive until the next setup.
  */
 napi_value setup(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2];
+  size_t argc = 3;
+  napi_value argv[3];
   JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   napi_typedarray_type type;
+  napi_valuetype third = napi_undefined;
+  napi_typeof(env, argv[2], &third);
   size_t words = 0, doubles = 0;
   void *word_data = nullptr, *double_data = nullptr;
   if (napi_get_typedarray_info(env, argv[0], &type, &words, &word_data, nullptr, nullptr) != napi_ok ||
       type != napi_int32_array ||
       napi_get_typedarray_info(env, argv[1], &type, &doubles, &double_data, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array || words < kHeaderWords) {
-    napi_throw_type_error(env, nullptr, "setup(Int32Array, Float64Array)");
+      type != napi_float64_array || words < kHeaderWords || third != napi_function) {
+    napi_throw_type_error(env, nullptr, "setup(Int32Array, Float64Array, function)");
     return nullptr;
   }
   if (j.words) napi_delete_reference(env, j.words);
   if (j.doubles) napi_delete_reference(env, j.doubles);
+  if (j.collect) napi_delete_reference(env, j.collect);
   napi_create_reference(env, argv[0], 1, &j.words);
   napi_create_reference(env, argv[1], 1, &j.doubles);
+  napi_create_reference(env, argv[2], 1, &j.collect);
   j.header = static_cast<int32_t*>(word_data);
   j.word_capacity = words - kHeaderWords;
   j.tape.words = j.header + kHeaderWords;
@@ -117,19 +128,50 @@ napi_value setup(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-template <class Make, class Unit>
-bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Unit* data, size_t size,
-                const json::Buffer<uint32_t>& ends, size_t end_count) noexcept {
-  size_t from = 0;
-  for (size_t i = 0; i <= end_count; i++) {
-    size_t to = i < end_count ? ends[i] : size;
-    napi_value chunk;
-    if (make(env, data + from, to - from, &chunk) != napi_ok) return false;
-    if (napi_set_element(env, list, at++, chunk) != napi_ok) return false;
-    from = to;
+/**
+ * The list of a text's chunks. Few go as the arguments of one call of JavaScript's collect(), a rest
+ * parameter and nothing else, which takes a third of the time of setting an element each.
+ */
+class Chunks {
+ public:
+  Chunks(napi_env env, uint32_t total) noexcept : env_(env), few_(total <= kFew) {
+    if (!few_) napi_create_array_with_length(env, total, &list_);
   }
-  return true;
-}
+  template <class Make, class Unit>
+  bool put(Make make, const Unit* data, size_t size, const json::Buffer<uint32_t>& ends,
+           size_t end_count) noexcept {
+    size_t from = 0;
+    for (size_t i = 0; i <= end_count; i++) {
+      size_t to = i < end_count ? ends[i] : size;
+      napi_value chunk;
+      if (make(env_, data + from, to - from, &chunk) != napi_ok) return false;
+      if (few_)
+        chunks_[count_++] = chunk;
+      else if (napi_set_element(env_, list_, count_++, chunk) != napi_ok)
+        return false;
+      from = to;
+    }
+    return true;
+  }
+  /** nullptr: there is no stack left for the call. */
+  napi_value list(napi_ref collect) noexcept {
+    if (!few_) return list_;
+    napi_value function = nullptr, nobody = nullptr, result = nullptr;
+    napi_get_undefined(env_, &nobody);
+    napi_get_reference_value(env_, collect, &function);
+    if (napi_call_function(env_, nobody, function, count_, chunks_, &result) == napi_ok) return result;
+    napi_get_and_clear_last_exception(env_, &result);
+    return nullptr;
+  }
+
+ private:
+  static constexpr uint32_t kFew = 256;
+  napi_env env_;
+  bool few_;
+  uint32_t count_ = 0;
+  napi_value list_ = nullptr;
+  napi_value chunks_[kFew];
+};
 
 /** Whether there are nodes, keys or shapes that JavaScript does not know. */
 bool has_news(const json::Shapes& shapes) noexcept {
@@ -151,8 +193,8 @@ napi_value parse(napi_env env, napi_callback_info info) {
   json::ValueTape& t = j.tape;
   if (span.size > json::kMaxValueTapeBytes) return int_value(env, kUnsuited);
   if (!j.header || json::ValueTape::words_for(span.size) > j.word_capacity) return int_value(env, kNeedWords);
-  t.latin_chunk = strings == 2 ? json::kMaxValueTapeBytes : 2048;
-  t.utf16_chunk = strings == 2 ? json::kMaxValueTapeBytes : 1024;
+  t.latin_chunk = strings == 2 ? kSlicedChunk : 2048;
+  t.utf16_chunk = strings == 2 ? kSlicedChunk / 2 : 1024;
   t.alone = strings == 1 ? 13 : 0xffff'ffffu;  // V8 copies substrings below 13 characters
   j.stage1.begin(span.data, span.size);
   const uint32_t known = t.shapes.node_count();
@@ -193,15 +235,14 @@ napi_value parse(napi_env env, napi_callback_info info) {
     napi_create_string_latin1(env, latin, t.latin_count, &result);
     return result;
   }
-  napi_create_array_with_length(env, latin_chunks + utf16_chunks, &result);
-  uint32_t at = 0;
-  if (!put_chunks(env, result, at, napi_create_string_latin1, latin, t.latin_count, t.latin_ends,
-                  t.latin_end_count))
+  Chunks chunks(env, latin_chunks + utf16_chunks);
+  if (!chunks.put(napi_create_string_latin1, latin, t.latin_count, t.latin_ends, t.latin_end_count))
     return int_value(env, kNoMemory);
-  if (utf16_chunks && !put_chunks(env, result, at, napi_create_string_utf16, t.utf16.data(), t.utf16_count,
-                                  t.utf16_ends, t.utf16_end_count))
+  if (utf16_chunks &&
+      !chunks.put(napi_create_string_utf16, t.utf16.data(), t.utf16_count, t.utf16_ends, t.utf16_end_count))
     return int_value(env, kNoMemory);
-  return result;
+  result = chunks.list(j.collect);
+  return result ? result : int_value(env, kNoMemory);
 }
 
 /** UTF-8 or WTF-8 to a JS string: lone surrogates stay what they are. */

@@ -46,7 +46,7 @@ export const kContainer = 0x8000_0000;
 
 export interface AddonJson {
   readonly isa: string;
-  setup(words: Int32Array, doubles: Float64Array): void;
+  setup(words: Int32Array, doubles: Float64Array, collect: (...chunks: string[]) => string[]): void;
   /** strings: 0 auto, 1 flat, 2 sliced. Chunks of text, Latin-1 first; one Latin-1 chunk comes bare. */
   parse(bytes: Uint8Array, start: number, end: number, strings: number): number | string | string[];
   news(): [Int32Array, string[]];

@@ -37,8 +37,8 @@ export interface Materialiser {
   build(blobs: string | string[]): unknown;
 }
 
-/** Patterns of arrays are kept up to so many elements. */
-const kLongestKept = 1 << 14;
+/** Patterns of arrays are kept up to so many elements: as many as V8 does not take for a large object. */
+const kLongestKept = 1 << 13;
 /** Words up to here are literals, by their number. */
 const kLastLiteral = (3 << 3) | 6;
 const literals: readonly unknown[] = [null, true, false, ''];
@@ -51,11 +51,14 @@ function pattern<T>(value: string): (n: number) => T[] {
   // by JSON.parse, which leaves no holes as `new Array(n)` would
   let kept: T[] = JSON.parse(`[${`${value},`.repeat(255)}${value}]`);
   function larger(n: number): T[] {
-    let list = kept;
-    while (list.length * 2 <= n) list = list.concat(list);
-    if (list.length < n) list = list.concat(list.slice(0, n - list.length));
-    if (n <= kLongestKept) kept = list.concat(list);
-    return list;
+    while (kept.length < n && kept.length < kLongestKept) kept = kept.concat(kept);
+    if (n <= kept.length) return kept.slice(0, n);
+    // In one step: an array of that size is a large object to V8, mapped and faulted in page by page, and one in between
+    // would be another.
+    const parts: T[][] = [];
+    for (let left = n - kept.length; left > 0; left -= kept.length)
+      parts.push(left < kept.length ? kept.slice(0, left) : kept);
+    return kept.concat(...parts);
   }
   return (n) => (n <= kept.length ? kept.slice(0, n) : larger(n));
 }
@@ -71,6 +74,11 @@ function codeGenerationAllowed(): boolean {
   } catch {
     return false;
   }
+}
+
+/** The core's way to a list of strings. */
+function collect(...chunks: string[]): string[] {
+  return chunks;
 }
 
 function define(target: object, key: string, value: unknown): void {
@@ -105,7 +113,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     if (doubles > F.length) F = new Float64Array(doubles);
     self.words = T;
     self.doubles = F;
-    addon.setup(T, F);
+    addon.setup(T, F, collect);
   }
 
   function trim(): void {
