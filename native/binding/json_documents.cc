@@ -98,8 +98,11 @@ Status check_keys(json::Parser& parser, Bytes text, uint32_t policy, uint32_t ma
  * check. */
 Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, uint32_t policy,
                     uint32_t max_depth, Bytes block, uint32_t* info) noexcept {
-  json::OutlineStatus status =
-      outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth, policy & kStrictUtf8);
+  const size_t at = words_at(text.size);
+  // copied on the way, while it is read anyway
+  char* copy = block.size >= at && block.data != text.data ? reinterpret_cast<char*>(block.data) : nullptr;
+  json::OutlineStatus status = outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth,
+                                            policy & kStrictUtf8, copy);
   if (status == json::OutlineStatus::no_memory) return kNoMemory;
   if (status != json::OutlineStatus::ok) return kBad;
   if (const Status keys = check_keys(parser, text, policy, max_depth); keys != kWritten) return keys;
@@ -109,9 +112,7 @@ Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, 
     info[kFlags] = (outliner.escapes() ? kEscapes : 0u) | (outliner.ascii() ? kAscii : 0u) |
                    (outliner.utf8() ? kUtf8 : 0u);
   }
-  size_t at = words_at(text.size);
   if (block.size < at + outliner.words() * sizeof(uint32_t)) return kNoRoom;
-  if (block.data != text.data) memcpy(block.data, text.data, text.size);
   outliner.write(reinterpret_cast<uint32_t*>(block.data + at));
   return kWritten;
 }

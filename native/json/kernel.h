@@ -48,6 +48,8 @@ struct Stage1 {
   }
 };
 
+struct OutlineState;
+
 struct Kernel {
   cpu::Isa isa;
   /** Reads on until there are tokens or the text ends; at the end the token `size` stands as end mark. */
@@ -60,6 +62,8 @@ struct Kernel {
   size_t (*to_utf16)(const uint8_t* text, size_t size, char16_t* to);
   /** Whether all of it is UTF-8. */
   bool (*valid_utf8)(const uint8_t* text, size_t size);
+  /** The next piece of an outline (outline.h). false: no JSON. */
+  bool (*outline_piece)(OutlineState&);
 };
 
 const Kernel& kernel_for(cpu::Isa isa) noexcept;

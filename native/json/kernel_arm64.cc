@@ -4,6 +4,7 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/outline.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
 #include "json/utf8_tables.h"
@@ -48,6 +49,10 @@ inline bool any(uint8x16_t v) noexcept { return vmaxvq_u8(v) != 0; }
 inline uint64_t equal(const Block& b, char c) noexcept {
   const uint8x16_t v = vdupq_n_u8(static_cast<uint8_t>(c));
   return bits_of(b, [v](uint8x16_t part) noexcept { return vceqq_u8(part, v); });
+}
+
+inline uint64_t bit6(const Block& b) noexcept {
+  return bits_of(b, [](uint8x16_t part) noexcept { return vtstq_u8(part, vdupq_n_u8(0x40)); });
 }
 
 inline uint64_t high_bits(const Block& b) noexcept {
@@ -268,10 +273,16 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 
 #include "json/program.inc"
 
+#include "json/gather.inc"
+
+inline bool plain_number(const uint8_t*, size_t) noexcept { return false; }
+
+#include "json/outline.inc"
+
 }  // namespace tailrace::json::arm64
 
 namespace tailrace::json {
-const Kernel kArm64Kernel = {cpu::Isa::arm64,    arm64::refill,        arm64::write_values,
-                             arm64::run_program, arm64::to_utf16_text, arm64::valid_utf8};
+const Kernel kArm64Kernel = {cpu::Isa::arm64,      arm64::refill,     arm64::write_values, arm64::run_program,
+                             arm64::to_utf16_text, arm64::valid_utf8, arm64::outline_piece};
 }
 #endif

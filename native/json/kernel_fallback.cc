@@ -5,6 +5,7 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/outline.h"
 #include "json/scan.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
@@ -46,6 +47,18 @@ inline Masks classify(const Block& b) noexcept {
     m.high |= (c >> 5 & 1) << i;
   }
   return m;
+}
+
+inline uint64_t equal(const Block& b, char c) noexcept {
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(b.p[i] == static_cast<uint8_t>(c)) << i;
+  return bits;
+}
+
+inline uint64_t bit6(const Block& b) noexcept {
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(b.p[i] >> 6 & 1) << i;
+  return bits;
 }
 
 inline uint64_t high_bits(const Block& b) noexcept {
@@ -90,9 +103,16 @@ struct Utf8 {
 
 #include "json/program.inc"
 
+#include "json/gather.inc"
+
+inline bool plain_number(const uint8_t*, size_t) noexcept { return false; }
+
+#include "json/outline.inc"
+
 }  // namespace tailrace::json::fallback
 
 namespace tailrace::json {
-const Kernel kFallbackKernel = {cpu::Isa::fallback,    fallback::refill,        fallback::write_values,
-                                fallback::run_program, fallback::to_utf16_text, fallback::valid_utf8};
+const Kernel kFallbackKernel = {cpu::Isa::fallback,     fallback::refill,        fallback::write_values,
+                                fallback::run_program,  fallback::to_utf16_text, fallback::valid_utf8,
+                                fallback::outline_piece};
 }

@@ -4,6 +4,7 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/outline.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
 #include "json/utf8_tables.h"
@@ -72,6 +73,10 @@ inline Masks classify(const Block& b) noexcept {
 }
 
 inline uint64_t high_bits(const Block& b) noexcept { return join(b.lo, b.hi); }
+
+inline uint64_t bit6(const Block& b) noexcept {
+  return join(_mm256_slli_epi16(b.lo, 1), _mm256_slli_epi16(b.hi, 1));
+}
 
 inline uint64_t prefix_xor(uint64_t bits) noexcept {
   return static_cast<uint64_t>(_mm_cvtsi128_si64(
@@ -209,11 +214,17 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/program.inc"
 
+#include "json/gather.inc"
+#include "json/plain_number_x86.inc"
+
+#include "json/outline.inc"
+
 }  // namespace tailrace::json::haswell
 
 namespace tailrace::json {
-const Kernel kHaswellKernel = {cpu::Isa::haswell,    haswell::refill,        haswell::write_values,
-                               haswell::run_program, haswell::to_utf16_text, haswell::valid_utf8};
+const Kernel kHaswellKernel = {cpu::Isa::haswell,     haswell::refill,        haswell::write_values,
+                               haswell::run_program,  haswell::to_utf16_text, haswell::valid_utf8,
+                               haswell::outline_piece};
 }
 
 #if defined(__clang__)

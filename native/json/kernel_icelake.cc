@@ -4,6 +4,7 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/outline.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
 #include "json/utf8_tables.h"
@@ -57,6 +58,12 @@ inline Masks classify(const Block& b) noexcept {
 }
 
 inline uint64_t high_bits(const Block& b) noexcept { return _mm512_movepi8_mask(b.v); }
+
+inline uint64_t equal(const Block& b, char c) noexcept {
+  return _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8(c));
+}
+
+inline uint64_t bit6(const Block& b) noexcept { return _mm512_test_epi8_mask(b.v, _mm512_set1_epi8(0x40)); }
 
 inline uint64_t prefix_xor(uint64_t bits) noexcept {
   return static_cast<uint64_t>(_mm_cvtsi128_si64(
@@ -230,11 +237,21 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/program.inc"
 
+inline uint8_t* gather(uint8_t* to, const Block& b, const uint8_t*, uint64_t bits) noexcept {
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(bits, b.v));
+  return to + __builtin_popcountll(bits);
+}
+
+#include "json/plain_number_x86.inc"
+
+#include "json/outline.inc"
+
 }  // namespace tailrace::json::icelake
 
 namespace tailrace::json {
-const Kernel kIcelakeKernel = {cpu::Isa::icelake,    icelake::refill,        icelake::write_values,
-                               icelake::run_program, icelake::to_utf16_text, icelake::valid_utf8};
+const Kernel kIcelakeKernel = {cpu::Isa::icelake,     icelake::refill,        icelake::write_values,
+                               icelake::run_program,  icelake::to_utf16_text, icelake::valid_utf8,
+                               icelake::outline_piece};
 }
 
 #if defined(__clang__)

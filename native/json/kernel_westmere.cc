@@ -5,6 +5,7 @@
 
 #include "json/kernel.h"
 #include "json/number.h"
+#include "json/outline.h"
 #include "json/shapes.h"
 #include "json/unescape.h"
 #include "json/utf8_tables.h"
@@ -50,6 +51,10 @@ inline __m128i table_of(const uint8_t* t) noexcept {
 inline uint64_t equal(const Block& b, char c) noexcept {
   const __m128i v = _mm_set1_epi8(c);
   return bits_of(b, [v](__m128i part) noexcept { return _mm_cmpeq_epi8(part, v); });
+}
+
+inline uint64_t bit6(const Block& b) noexcept {
+  return bits_of(b, [](__m128i part) noexcept { return _mm_slli_epi16(part, 1); });
 }
 
 inline uint64_t high_bits(const Block& b) noexcept {
@@ -217,11 +222,17 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/program.inc"
 
+#include "json/gather.inc"
+#include "json/plain_number_x86.inc"
+
+#include "json/outline.inc"
+
 }  // namespace tailrace::json::westmere
 
 namespace tailrace::json {
-const Kernel kWestmereKernel = {cpu::Isa::westmere,    westmere::refill,        westmere::write_values,
-                                westmere::run_program, westmere::to_utf16_text, westmere::valid_utf8};
+const Kernel kWestmereKernel = {cpu::Isa::westmere,     westmere::refill,        westmere::write_values,
+                                westmere::run_program,  westmere::to_utf16_text, westmere::valid_utf8,
+                                westmere::outline_piece};
 }
 
 #if defined(__clang__)

@@ -1,76 +1,37 @@
 // See outline.h.
 #include "json/outline.h"
 
-#include "json/unescape.h"
+#include <cstring>
 
 namespace tailrace::json {
-namespace {
-
-/** Checks the escapes that begin in [*at, stop) and leaves the first byte that is not looked at yet. */
-bool escapes_right(const uint8_t* text, size_t* at, size_t stop, size_t size) noexcept {
-  size_t i = *at;
-  while (i < stop) {
-    const void* found = memchr(text + i, '\\', stop - i);
-    if (!found) break;
-    i = static_cast<size_t>(static_cast<const uint8_t*>(found) - text);
-    if (size - i < 2) return false;
-    if (text[i + 1] == 'u') {
-      if (size - i < 6 || hex4(text + i + 2) < 0) return false;
-      i += 6;
-    } else {
-      if (!simple_escape(text[i + 1])) return false;
-      i += 2;
-    }
-  }
-  *at = i > stop ? i : stop;
-  return true;
-}
-
-OutlineTokens tokens_for(cpu::Isa isa) noexcept {
-#if defined(__x86_64__)
-  if (isa == cpu::Isa::icelake) return icelake::outline_tokens;
-#endif
-  (void)isa;
-  return portable::outline_tokens;
-}
-
-}  // namespace
-
-OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept {
+OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8,
+                            char* copy) noexcept {
   slot_count_ = container_count_ = 0;
-  escapes_ = false;
   if (size > kMaxOutlineBytes) return OutlineStatus::too_large;
-  const auto refill = kernel().refill;
-  const OutlineTokens take = tokens_for(kernel().isa);
-  Stage1& s = stage1_;
-  s.begin(data, size);
+  const auto piece = kernel().outline_piece;
   OutlineState g;
-  g.text = s.data;
-  g.size = static_cast<uint32_t>(size);
+  g.text = reinterpret_cast<const uint8_t*>(data);
+  g.copy = reinterpret_cast<uint8_t*>(copy);
+  g.size = size;
   g.max_depth = max_depth;
-  g.colon.before = 1ull << 63;  // a text begins as a value behind a colon does
-  size_t escapes_at = 0;
+  g.tokens = tokens_;
   do {
-    const size_t from = s.at;
-    s.backslash = false;
-    refill(s);
-    if (s.bad) return OutlineStatus::bad;
-    if (s.bad_utf8 && strict_utf8) return OutlineStatus::bad_utf8;
-    if (s.backslash) {
-      escapes_ = true;
-      if (escapes_at < from) escapes_at = from;
-      if (!escapes_right(s.data, &escapes_at, s.at, size)) return OutlineStatus::bad;
-    }
-    if (!slots_.reserve(size_t{g.slot_count} + s.count + 64, g.slot_count) ||
-        !containers_.reserve(size_t{g.container_count} + s.count, g.container_count))
+    const size_t left = size - g.at;
+    const size_t most = left < kPieceBytes ? left : kPieceBytes;
+    if (!slots_.reserve(size_t{g.written} + most + 64, g.written) ||
+        !containers_.reserve(size_t{g.container_count} + g.token_count + most, g.container_count))
       return OutlineStatus::no_memory;
     g.slots = slots_.data();
     g.containers = containers_.data();
-    if (!take(g, s.index, s.count)) return OutlineStatus::bad;
-  } while (s.at < s.size);
-  if (g.depth != 0) return OutlineStatus::bad;
+    const bool right = piece(g);
+    if (g.bad_utf8 && strict_utf8) return OutlineStatus::bad_utf8;
+    if (!right) return OutlineStatus::bad;
+  } while (g.at < size);
   slot_count_ = g.slot_count;
   container_count_ = g.container_count;
+  escapes_ = g.escapes;
+  ascii_ = !g.non_ascii;
+  utf8_ = !g.bad_utf8;
   return OutlineStatus::ok;
 }
 

@@ -44,37 +44,47 @@ struct Track {
 
   /** The tokens whose k-th predecessor is in it. */
   uint64_t prev(unsigned k) const noexcept { return now << k | before >> (64 - k); }
-  void end(unsigned n) noexcept { before = n == 64 ? now : now << (64 - n) | before >> n; }
+  void end() noexcept { before = now; }
 };
 
-/** One run: what is carried from group to group. */
+/** One run: what is carried from piece to piece, and from group to group. */
 struct OutlineState {
   static constexpr uint32_t kNone = 0xffff'ffffu;
 
   const uint8_t* text = nullptr;
-  uint32_t size = 0;
+  /** Where the text is copied on the way; or nullptr. */
+  uint8_t* copy = nullptr;
+  size_t size = 0;
+  size_t at = 0;
   uint32_t max_depth = 0;
+  /** Room for the slots of a piece and 64 more; for as many containers as there can be tokens. */
   uint32_t* slots = nullptr;
   Container* containers = nullptr;
-  uint32_t slot_count = 0;
+
+  // as in Stage1
+  uint64_t in_string = 0, escaped = 0, scalar = 0;
+  bool bad_utf8 = false, non_ascii = false, escapes = false;
+  /** The first token has been seen; the last one, if this text is JSON. */
+  bool begun = false, done = false;
+
+  /** Slots whose offsets stand in them; and those of the tokens that have been checked. */
+  uint32_t written = 0, slot_count = 0;
   uint32_t container_count = 0;
   uint32_t top = kNone;
   uint32_t depth = 0;
-  bool top_is_object = false;
-  /** All ones: the last token was an opening quote. */
-  uint64_t in_string = 0;
-  Track value_end, comma, colon, object, array, open_quote;
+  /** Commas so far of the container on top; all ones when it is an object. */
+  uint32_t count = 0;
+  uint64_t in_object = 0;
+  // a text begins as a value behind a colon does
+  Track value_end, comma, colon{1ull << 63, 0}, object, array, string;
+
+  uint8_t utf8[64] = {};
+  uint8_t* tokens = nullptr;
+  uint32_t token_count = 0;
 };
 
-/** Takes `count` tokens; room for as many slots and 64 more, and for as many containers. false: no JSON. */
-using OutlineTokens = bool (*)(OutlineState&, const uint32_t* tokens, uint32_t count);
-
-namespace portable {
-bool outline_tokens(OutlineState&, const uint32_t* tokens, uint32_t count);
-}
-namespace icelake {
-bool outline_tokens(OutlineState&, const uint32_t* tokens, uint32_t count);
-}
+/** The tokens of a piece and those of the last one that made no whole group. */
+constexpr size_t kOutlineTokens = kPieceBytes + 64 + 64;
 
 /** Reusable; one owner. An outline lives until the next run. */
 class Outliner {
@@ -83,9 +93,11 @@ class Outliner {
 
   /**
    * Exactly the texts that JSON.parse takes, nested at most `max_depth` deep: a scalar is 0 deep. Bytes that
-   * are not UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so.
+   * are not UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so. What has
+   * been read of it stands in `copy` afterwards, if there is one.
    */
-  OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
+  OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8,
+                    char* copy = nullptr) noexcept;
 
   uint32_t slot_count() const noexcept { return slot_count_; }
   uint32_t container_count() const noexcept { return container_count_; }
@@ -93,8 +105,8 @@ class Outliner {
   const Container* containers() const noexcept { return containers_.data(); }
   /** Some string has a backslash. */
   bool escapes() const noexcept { return escapes_; }
-  bool ascii() const noexcept { return !stage1_.non_ascii; }
-  bool utf8() const noexcept { return !stage1_.bad_utf8; }
+  bool ascii() const noexcept { return ascii_; }
+  bool utf8() const noexcept { return utf8_; }
 
   /** Words that write() writes. */
   size_t words() const noexcept { return slot_count_ + size_t{3} * container_count_; }
@@ -106,12 +118,14 @@ class Outliner {
   void shrink() noexcept;
 
  private:
-  Stage1 stage1_;
+  uint8_t tokens_[kOutlineTokens];
   Buffer<uint32_t> slots_;
   Buffer<Container> containers_;
   uint32_t slot_count_ = 0;
   uint32_t container_count_ = 0;
   bool escapes_ = false;
+  bool ascii_ = true;
+  bool utf8_ = true;
 };
 
 }  // namespace tailrace::json

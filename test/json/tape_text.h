@@ -15,6 +15,7 @@
 #include "json/text.h"
 #include "json/unescape.h"
 #include "memory/cache.h"
+#include "outline_text.h"
 
 namespace tailrace::json::test {
 
@@ -317,7 +318,7 @@ class TapeReader {
 /** One text through every kernel and every reader. Returns what disagrees, empty when nothing does. */
 class Everything {
  public:
-  Everything() : parser_(cache_) {}
+  Everything() : parser_(cache_), outliner_(cache_) {}
 
   std::string compare(const char* data, size_t size) {
     // put_node() is recursive, so what may be very deep is not written out
@@ -345,6 +346,19 @@ class Everything {
           put_node(out, *root);
           if (first_index.empty()) first_index = out;
           if (out != first_index) return "kernels give different index tapes";
+        }
+        std::string copy(size + 1, '\0');
+        const OutlineStatus status = outliner_.run(text, size, kNoDepthLimit, strict, copy.data());
+        if ((status == OutlineStatus::ok) != want) return "outline disagrees with scan()";
+        if (status != outliner_.run(text, size, kNoDepthLimit, strict))
+          return "outline without a copy differs";
+        if (want) {
+          if (memcmp(copy.data(), text, size) != 0) return "outline does not copy the text";
+          if (outliner_.utf8() != utf8) return "outline is wrong about UTF-8";
+          if (utf8 && readable) {
+            const std::string out = OutlineReader(cache_, outliner_, text, size).read();
+            if (out != first_index) return "outline differs: " + out + " / " + first_index;
+          }
         }
       }
       // a second trie would hide what depends on the first text's shapes, so each kernel has its own
@@ -403,6 +417,7 @@ class Everything {
 
   memory::Cache cache_;
   Parser parser_;
+  Outliner outliner_;
   std::vector<int32_t> words_;
   std::vector<double> doubles_;
 };
