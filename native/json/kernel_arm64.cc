@@ -275,7 +275,8 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 
 #include "json/gather.inc"
 
-inline bool plain_number(const uint8_t*, size_t) noexcept { return false; }
+/** Not sure. */
+inline bool plain_number(const uint8_t*) noexcept { return false; }
 
 #include "json/outline.inc"
 

@@ -105,7 +105,8 @@ struct Utf8 {
 
 #include "json/gather.inc"
 
-inline bool plain_number(const uint8_t*, size_t) noexcept { return false; }
+/** Not sure. */
+inline bool plain_number(const uint8_t*) noexcept { return false; }
 
 #include "json/outline.inc"
 

@@ -223,6 +223,7 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 #include "json/program.inc"
 
 #include "json/gather.inc"
+
 #include "json/plain_number_x86.inc"
 
 #include "json/outline.inc"

@@ -15,9 +15,18 @@ namespace tailrace::json {
 
 /** Bytes that may follow a number or a literal: space, comma, closing bracket. (`:` and quotes fail later.)
  */
-inline bool ends_token(uint8_t c) noexcept {
+constexpr bool ends_token(uint8_t c) noexcept {
   return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
+
+/** The same without a branch: 1 or 0. */
+struct EndsToken {
+  uint8_t of[256];
+  constexpr EndsToken() : of() {
+    for (int c = 0; c < 256; c++) of[c] = ends_token(static_cast<uint8_t>(c));
+  }
+};
+constexpr EndsToken kEndsToken;
 
 struct Number {
   double value;        // if !integer
