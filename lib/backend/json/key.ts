@@ -1,10 +1,32 @@
 // A key as documents compare it with the bytes of a text.
 
+const kQuote = 0x22;
+
 export interface Key {
   readonly text: string;
   /** Of its UTF-8; a lone surrogate counts three, as U+FFFD does, and equals no key that has no escapes. */
   readonly bytes: number;
   readonly ascii: boolean;
+  /** Of its UTF-8; of an empty key the quotes around it. */
+  readonly firstByte: number;
+  readonly lastByte: number;
+}
+
+function firstByteOf(text: string): number {
+  const c = text.codePointAt(0) ?? kQuote;
+  if (c < 0x80) return c;
+  if (c < 0x800) return 0xc0 | (c >> 6);
+  if (c >= 0xd800 && c < 0xe000) return 0xef;
+  return c < 0x10000 ? 0xe0 | (c >> 12) : 0xf0 | (c >> 18);
+}
+
+function lastByteOf(text: string): number {
+  if (text === '') return kQuote;
+  const c = text.charCodeAt(text.length - 1);
+  if (c < 0x80) return c;
+  // a low surrogate's last six bits are those of its character; a lone one is U+FFFD
+  const paired = c >= 0xdc00 && c < 0xe000 && (text.charCodeAt(text.length - 2) & 0xfc00) === 0xd800;
+  return c >= 0xd800 && c < 0xe000 && !paired ? 0xbd : 0x80 | (c & 0x3f);
 }
 
 export function keyOf(text: string): Key {
@@ -22,5 +44,11 @@ export function keyOf(text: string): Key {
       }
     }
   }
-  return { text, bytes, ascii: bytes === text.length };
+  return {
+    text,
+    bytes,
+    ascii: bytes === text.length,
+    firstByte: firstByteOf(text),
+    lastByte: lastByteOf(text),
+  };
 }

@@ -68,6 +68,90 @@ export function documentsSuite(name: string, json: typeof Json): Test {
     }
   });
 
+  test('keys of one size and with one end, as written and escaped', () => {
+    const names = ['', 'a', 'b', 'ab', 'bb', 'cb', 'é', 'è', 'xé', '日本', '来本', '😀', '😁', 'x😀'].concat([
+      '\ud800',
+      '\ud83d',
+      'b\ud800',
+      '\ude00',
+      'a\\b',
+      '\\u0061',
+      '\\n',
+      '\n',
+      '"',
+      '\\',
+      'ab\\',
+      '\u0000b',
+      '�',
+      '/',
+      '~',
+    ]);
+    const escaped = (name: string) =>
+      `"${[...Array(name.length).keys()].map((i) => `\\u${name.charCodeAt(i).toString(16).padStart(4, '0')}`).join('')}"`;
+    const ways: ((name: string, i: number) => string)[] = [
+      (name) => JSON.stringify(name),
+      escaped,
+      (name, i) => (i % 2 === 0 ? escaped(name) : JSON.stringify(name)),
+    ];
+    const plain = names.filter((name) => JSON.stringify(name) === `"${name}"`);
+    assert.ok(plain.length > 10);
+    for (const list of [names, plain, [...names, ...names].reverse(), [...plain, ...plain]]) {
+      for (const way of ways) {
+        const members = list.map(
+          (name, i) => `${way(name, i)}:${i % 3 === 0 ? `[${i}]` : i % 3 === 1 ? i : `"${i}"`}`,
+        );
+        const text = `{${members.join(',')}}`;
+        const expected = JSON.parse(text);
+        for (const document of both(text)) {
+          for (const name of names) {
+            const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+            assertSame(document.get(pointer), expected[name], `${text} ${pointer}`);
+            assertSame(document.root.get(name)?.toJS(), expected[name], `${text} ${name}`);
+          }
+        }
+      }
+    }
+  });
+
+  test('many children: elements and members by pointer, far and near', () => {
+    const list = Array.from({ length: 300 }, (_, i) =>
+      i % 4 === 0 ? { i } : i % 4 === 1 ? [`${i}`] : i % 4 === 2 ? i : `${i}`,
+    );
+    const value = { list, map: Object.fromEntries(list.map((item, i) => [`key${i}`, item])), tail: [1] };
+    for (const document of both(JSON.stringify(value))) {
+      for (let i = 0; i < 300; i += 7) {
+        assertSame(document.get(`/list/${i}`), list[i], `${i}`);
+        assertSame(document.get(`/map/key${i}`), list[i], `${i}`);
+      }
+      assertSame(document.get('/list/298'), list[298], 'one before the last');
+      assertSame(document.get('/list/300'), undefined, 'beyond');
+      assertSame(document.get('/map/key300'), undefined, 'absent');
+      assertSame(document.get('/tail/0'), 1, 'behind all');
+    }
+  });
+
+  test('numbers as JSON.parse has them', () => {
+    const numbers =
+      '0 -0 7 -1 10 123456789012345 1234567890123456 -9007199254740993 0.1 -0.5 0.30 1.005 673.1234 1e3 1E3 -2e-7 1.5e+10'
+        .split(' ')
+        .concat(
+          '0.000001 0.00000000000001 12345678.1234567 12345678.12345678 1e999 5e-324 179769313486231580000 0e0 0.0 -0.0'.split(
+            ' ',
+          ),
+        );
+    for (const text of [`[${numbers.join(',')}]`, `[ ${numbers.join(' ,\n')}\t]`]) {
+      const expected = JSON.parse(text);
+      for (const document of both(text))
+        for (let i = 0; i < numbers.length; i++)
+          assert.ok(Object.is(document.get(`/${i}`), expected[i]), numbers[i]);
+    }
+    for (const text of numbers) {
+      for (const document of both(text)) assert.ok(Object.is(document.get(''), JSON.parse(text)), text);
+      for (const document of both(`{"k":${text}}`))
+        assert.ok(Object.is(document.get('/k'), JSON.parse(text)), text);
+    }
+  });
+
   test('values: type, length, get, at, iteration', () => {
     const text =
       '{"n":-1.5,"t":true,"s":"x","z":null,"a":[1,[2],{"k":3}],"o":{"b":1,"2":2,"a":3,"1":4,"b":5},"e":[],"f":{}}';

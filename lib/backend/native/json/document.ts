@@ -14,6 +14,7 @@ const kUndecided = -2;
 const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
 
 const kQuote = 0x22;
+const kBackslash = 0x5c;
 const kBracket = 0x5b;
 const kBrace = 0x7b;
 
@@ -35,8 +36,11 @@ export interface Outline {
   flags: number;
 }
 
-/** From so many slots on the core looks paths up: a crossing is soon paid for where much is passed over. */
-const kManySlots = 2048;
+/** So many children to pass over: the core looks the path up, which pays for the crossing. */
+const kManyChildren = 64;
+
+/** A text below it has words whose numbers, and their products by three, are below 2^31. */
+const kLarge = 1 << 28;
 
 interface Step {
   key: Key;
@@ -77,6 +81,9 @@ function pack(list: readonly Step[]): Uint8Array {
   return bytes;
 }
 
+/** Powers of ten up to 10^15. */
+const kTens = Array.from({ length: 16 }, (_, i) => Number(`1e${i}`));
+
 const kNoBytes = Buffer.alloc(0) as Bytes;
 const kNoWords = new Uint32Array(0);
 
@@ -88,8 +95,13 @@ export class OutlinedDocument implements JsonBackendDocument {
   private readonly slots: number;
   private readonly containers: number;
   private readonly ascii: boolean;
-  /** Some string has a backslash, or bytes that are not UTF-8: keys are compared as values, not as bytes. */
+  /** Some string has a backslash. */
+  private readonly escapes: boolean;
+  /** Not UTF-8, or very large: looked through without haste. */
   private readonly odd: boolean;
+  /** What resolve() last found in the root. */
+  private lastKey: string | undefined;
+  private lastFound = 0;
   private shared: SharedArrayBuffer | undefined;
   private copy: JsonBackendDocument | undefined;
 
@@ -109,7 +121,8 @@ export class OutlinedDocument implements JsonBackendDocument {
     this.slots = outline.at;
     this.containers = this.slots + outline.slots;
     this.ascii = (outline.flags & kAscii) !== 0;
-    this.odd = (outline.flags & (kEscapes | kUtf8)) !== kUtf8;
+    this.escapes = (outline.flags & kEscapes) !== 0;
+    this.odd = (outline.flags & kUtf8) === 0 || outline.textBytes >= kLarge;
   }
 
   private word(slot: number): number {
@@ -129,6 +142,12 @@ export class OutlinedDocument implements JsonBackendDocument {
   /** The slot of a container's end. */
   private last(word: number): number {
     return this.words[this.containers + (word - kContainer) * 3 + 1] as number;
+  }
+
+  /** The word behind a container, whose own word is negative as a signed one. Not of odd texts. */
+  private behind(word: number): number {
+    const end = this.words[this.containers + Math.imul(word & 0x7fff_ffff, 3) + 1] as number;
+    return (this.slots + end + 1) | 0;
   }
 
   private after(node: number): number {
@@ -192,9 +211,20 @@ export class OutlinedDocument implements JsonBackendDocument {
     const size = this.size(node);
     // elements of one slot each stand at their index
     if (this.last(word) - node - 1 === size) return node + 1 + index;
-    let child = node + 1;
-    for (let left = index; left > 0; left--) child = this.after(child);
-    return child;
+    if (this.odd) {
+      let child = node + 1;
+      for (let left = index; left > 0; left--) child = this.after(child);
+      return child;
+    }
+    const { bytes, words, slots } = this;
+    let child = (slots + node + 1) | 0;
+    for (let left = index; left > 0; left--) {
+      // as in findKey()
+      const value = (words[child] as number) | 0;
+      if (value < 0) child = this.behind(value);
+      else child = child + 1 + ((((bytes[value] as number) ^ kQuote) - 1) >>> 31);
+    }
+    return child - slots;
   }
 
   find(node: number, key: string): number {
@@ -202,34 +232,56 @@ export class OutlinedDocument implements JsonBackendDocument {
   }
 
   private findKey(node: number, key: Key): number {
-    const { bytes, words, slots } = this;
+    const { bytes, words, slots, escapes } = this;
     const container = words[slots + node] as number;
     if (container < kContainer || this.first(node) !== kBrace) return kNone;
+    if (this.odd) return this.findOddKey(node, key);
+    const { bytes: size, firstByte, lastByte } = key;
     const stop = slots + this.last(container);
     let found = kNone;
-    for (let at = slots + node + 1; at < stop; ) {
-      const start = (words[at] as number) + 1;
-      const size = (words[at + 1] as number) - start;
-      // escapes make the source of a key longer than its value, never shorter
-      const same = this.odd
-        ? (size >= key.bytes || (this.outline.flags & kUtf8) === 0) && this.text(at - slots) === key.text
-        : size === key.bytes && this.same(start, size, key);
-      at += 2;
-      if (same) found = at - slots;
-      const value = words[at] as number;
-      if (value >= kContainer) at = slots + this.last(value) + 1;
-      else at += bytes[value] === kQuote ? 2 : 1;
+    // Kinds of values and sizes of keys come in no order that a CPU could guess: only containers and likely keys are branches.
+    // `| 0`: so large a text that its words could not be counted so is odd.
+    for (let at = (slots + node + 1) | 0; at < stop; ) {
+      const start = ((words[at] as number) + 1) | 0;
+      const end = (words[at + 1] as number) | 0;
+      const value = (words[at + 2] as number) | 0;
+      at = (at + 2) | 0;
+      if (((end - start - size) | ((bytes[end - 1] as number) ^ lastByte)) === 0) {
+        if (this.same(start, key)) found = at - slots;
+      } else if (escapes) {
+        // an escape is longer than what it stands for, and what stands before it is the key's
+        const first = bytes[start];
+        if ((first === firstByte || first === kBackslash) && end - start > size)
+          if (this.text(at - 2 - slots) === key.text) found = at - slots;
+      }
+      if (value < 0) at = this.behind(value);
+      // one more when it is a quote
+      else at = at + 1 + ((((bytes[value] as number) ^ kQuote) - 1) >>> 31);
     }
     return found;
   }
 
-  private same(start: number, size: number, key: Key): boolean {
+  /** Any key of any text: compared as values. */
+  private findOddKey(node: number, key: Key): number {
+    const stop = this.last(this.word(node));
+    let found = kNone;
+    for (let at = node + 1; at < stop; at = this.after(at)) {
+      const same = this.text(at) === key.text;
+      at += 2;
+      if (same) found = at;
+    }
+    return found;
+  }
+
+  /** A key's size is right, and its last byte. */
+  private same(start: number, key: Key): boolean {
     const { bytes } = this;
-    if (!key.ascii) return bytes.utf8Slice(start, start + size) === key.text;
-    const { text } = key;
+    const { text, bytes: size } = key;
+    if (!key.ascii) return bytes.utf8Slice(start, start + size) === text;
     // names of one object often begin alike
-    for (let i = size - 1; i >= 0; i--) if (bytes[start + i] !== text.charCodeAt(i)) return false;
-    return true;
+    for (let i = size - 2; i >= 0; i--) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+    // in a source of that size a backslash is an escape
+    return !(this.escapes && text.includes('\\'));
   }
 
   private slice(start: number, end: number): string {
@@ -239,36 +291,82 @@ export class OutlinedDocument implements JsonBackendDocument {
   /** The value of a string node. */
   private text(node: number): string {
     const text = this.slice(this.word(node) + 1, this.word(node + 1));
-    return this.odd && text.includes('\\') ? JSON.parse(`"${text}"`) : text;
+    return this.escapes && text.includes('\\') ? JSON.parse(`"${text}"`) : text;
   }
 
   resolve(node: number, path: JsonPath): number {
     const steps = stepsOf(path);
     const { list } = steps;
-    const { block, outline } = this;
-    if (node === 0 && outline.slots >= kManySlots && block !== undefined && (outline.flags & kUtf8) !== 0) {
-      steps.packed ??= pack(list);
-      const escapes = (outline.flags & kEscapes) !== 0;
-      const found = steps.plain
-        ? this.native.find(block.bytes, outline.textBytes, outline.slots, steps.packed, escapes)
-        : kUndecided;
-      if (found !== kUndecided) return found;
-    }
     let at = node;
     for (let i = 0; i < list.length; i++) {
       const { key, index } = list[i] as Step;
       const c = this.first(at);
-      if (c === kBrace) at = this.findKey(at, key);
-      else if (c === kBracket && index >= 0) at = this.at(at, index);
-      else return kNone;
+      const object = c === kBrace;
+      if (!object && (c !== kBracket || index < 0)) return kNone;
+      const size = this.size(at);
+      if (size > kManyChildren && (object || index > kManyChildren) && node === 0) {
+        const found = this.resolveFar(steps);
+        if (found !== kUndecided) return found;
+      }
+      if (object) {
+        // Paths that are asked for one after the other often begin alike.
+        if (at === 0 && this.lastKey === key.text) {
+          at = this.lastFound;
+          continue;
+        }
+        const found = this.findKey(at, key);
+        if (found < 0) return kNone;
+        if (at === 0) {
+          this.lastKey = key.text;
+          this.lastFound = found;
+        }
+        at = found;
+      } else {
+        at = this.at(at, index);
+      }
       if (at < 0) return kNone;
     }
     return at;
   }
 
+  /** From the root, by the core; or kUndecided. */
+  private resolveFar(steps: Steps): number {
+    const { block, outline } = this;
+    if (!steps.plain || block === undefined || (outline.flags & kUtf8) === 0 || !this.alone)
+      return kUndecided;
+    steps.packed ??= pack(steps.list);
+    return this.native.find(block.bytes, outline.textBytes, outline.slots, steps.packed, this.escapes);
+  }
+
   get(node: number, path: JsonPath): unknown {
     const found = this.resolve(node, path);
     return found < 0 ? undefined : this.toJS(found);
+  }
+
+  private number(node: number, start: number): number {
+    const { bytes } = this;
+    const negative = bytes[start] === 0x2d;
+    let at = negative ? start + 1 : start;
+    let whole = 0;
+    let digits = 0;
+    let fraction = 0;
+    // inside a container, so something ends it
+    if (this.outline.containers > 0) {
+      let c = ((bytes[at] as number) - 0x30) | 0;
+      for (; c >>> 0 < 10; digits++, c = ((bytes[++at] as number) - 0x30) | 0) whole = whole * 10 + c;
+      if (c === -2) {
+        fraction = digits;
+        for (c = (bytes[++at] as number) - 0x30; c >>> 0 < 10; digits++, c = (bytes[++at] as number) - 0x30)
+          whole = whole * 10 + c;
+        fraction = digits - fraction;
+      }
+      // Both are exact, so their quotient is the nearest number there is; above '9' only an exponent is left.
+      if (digits <= 15 && (c | 0x20) !== 0x35) {
+        if (fraction > 0) whole /= kTens[fraction] as number;
+        return negative ? -whole : whole;
+      }
+    }
+    return Number(bytes.latin1Slice(start, this.end(node)));
   }
 
   toJS(node: number): unknown {
@@ -284,9 +382,9 @@ export class OutlinedDocument implements JsonBackendDocument {
         return null;
       default: {
         const start = this.begin(node);
-        const end = this.end(node);
         if (c !== kBrace && c !== kBracket && this.options?.integers !== 'bigint')
-          return Number(this.bytes.latin1Slice(start, end));
+          return this.number(node, start);
+        const end = this.end(node);
         // what parses takes no memory that another thread could write
         if (this.block === undefined && this.shared !== undefined)
           return this.make(this.raw(node), 0, end - start, this.options);
