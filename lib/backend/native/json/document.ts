@@ -222,7 +222,7 @@ export class OutlinedDocument implements JsonBackendDocument {
       // as in findKey()
       const value = (words[child] as number) | 0;
       if (value < 0) child = this.behind(value);
-      else child = child + 1 + ((((bytes[value] as number) ^ kQuote) - 1) >>> 31);
+      else child = (child + (bytes[value] === kQuote ? 2 : 1)) | 0;
     }
     return child - slots;
   }
@@ -239,8 +239,8 @@ export class OutlinedDocument implements JsonBackendDocument {
     const { bytes: size, firstByte, lastByte } = key;
     const stop = slots + this.last(container);
     let found = kNone;
-    // Kinds of values and sizes of keys come in no order that a CPU could guess: only containers and likely keys are branches.
-    // `| 0`: so large a text that its words could not be counted so is odd.
+    // Sizes of keys come in no order that a CPU could guess, so only likely keys are a branch; kinds of values do, in documents
+    // of one sort. `| 0`: so large a text that its words could not be counted so is odd.
     for (let at = (slots + node + 1) | 0; at < stop; ) {
       const start = ((words[at] as number) + 1) | 0;
       const end = (words[at + 1] as number) | 0;
@@ -255,8 +255,7 @@ export class OutlinedDocument implements JsonBackendDocument {
           if (this.text(at - 2 - slots) === key.text) found = at - slots;
       }
       if (value < 0) at = this.behind(value);
-      // one more when it is a quote
-      else at = at + 1 + ((((bytes[value] as number) ^ kQuote) - 1) >>> 31);
+      else at = (at + (bytes[value] === kQuote ? 2 : 1)) | 0;
     }
     return found;
   }
