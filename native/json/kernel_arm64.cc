@@ -275,6 +275,7 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 
 #include "json/gather.inc"
 
+constexpr unsigned kPlainBytes = 16;
 /** Not sure. */
 inline bool plain_number(const uint8_t*) noexcept { return false; }
 

@@ -105,6 +105,7 @@ struct Utf8 {
 
 #include "json/gather.inc"
 
+constexpr unsigned kPlainBytes = 16;
 /** Not sure. */
 inline bool plain_number(const uint8_t*) noexcept { return false; }
 

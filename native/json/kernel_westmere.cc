@@ -224,6 +224,11 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/gather.inc"
 
+constexpr unsigned kPlainBytes = 16;
+inline uint64_t digit_bits(const uint8_t* p) noexcept {
+  const __m128i v = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_set1_epi8('0'));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v)));
+}
 #include "json/plain_number_x86.inc"
 
 #include "json/outline.inc"
