@@ -18,7 +18,7 @@ export interface ParseOptions {
   /** Bytes that are not UTF-8: 'replace' (default) by U+FFFD as buf.toString() does, or 'error'. */
   utf8?: 'replace' | 'error';
   /**
-   * How strings are kept: 'flat' copies each, 'sliced' lets them share the document's memory and keep it alive, 'auto'
+   * How strings are kept: 'flat' copies each, 'sliced' lets them share pieces of up to 64 KB and keep them alive, 'auto'
    * (default) shares as long as a kept string never pins more than 2 KB.
    */
   strings?: 'auto' | 'flat' | 'sliced';

@@ -23,8 +23,12 @@ const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
 /** One that had loaded the module may have died of a call: the next one is not to keep others waiting for longer. */
 const kRestartLoadedMs = 1_000;
-/** A replacement that has not loaded the module by then never will: it is ended, and the next one tries. */
+/**
+ * A replacement that has not loaded the module by then never will: it is ended, and the next one tries. Where the first ones
+ * took long it has several times as long as they.
+ */
 const kLoadMs = 30_000;
+const kLoadTimes = 4;
 /** One that has taken calls for so long has not died of being started: the pauses begin anew. */
 const kProvenMs = 1_000;
 
@@ -92,6 +96,8 @@ export class IsolatePool {
   private started = false;
   private closed = false;
   private restartMs = kRestartFirstMs;
+  /** The longest that an isolate took to load the module. */
+  private loadedInMs = 0;
 
   /** Resolves when every isolate has loaded the module; rejects with the first failure, or when the signal aborts. */
   static async create(
@@ -142,6 +148,7 @@ export class IsolatePool {
     const start: IsolateStart = { url, exposeErrors, queue, group: this.transport.group?.handle, claims };
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: start, name: 'tailrace-rpc' });
     this.workers.add(worker);
+    const openedAt = performance.now();
     let joinedAt: number | undefined;
     const loading = this.started ? this.endUnlessLoaded(worker) : undefined;
     return new Promise((resolve, reject) => {
@@ -156,6 +163,7 @@ export class IsolatePool {
         // It keeps nothing alive by itself: the listening server does. After on(), which refs the port again.
         worker.unref();
         joinedAt = performance.now();
+        this.loadedInMs = Math.max(this.loadedInMs, joinedAt - openedAt);
         this.transport.joined(worker, claims);
         resolve(said.ready);
       });
@@ -184,11 +192,18 @@ export class IsolatePool {
   }
 
   private endUnlessLoaded(worker: Worker): NodeJS.Timeout {
-    const { log, loadMs = kLoadMs } = this.options;
-    return setTimeout(() => {
+    const { log, loadMs = Math.max(kLoadMs, Math.ceil(kLoadTimes * this.loadedInMs)) } = this.options;
+    let loaded = false;
+    worker.once('message', () => {
+      loaded = true;
+    });
+    // A message that came while this isolate was blocked is heard before the verdict.
+    const verdict = (): void => {
+      if (loaded) return;
       log.error(`tailrace rpc: an isolate has not loaded the module in ${loadMs} ms and is ended`);
       worker.terminate();
-    }, loadMs).unref();
+    };
+    return setTimeout(() => setImmediate(() => setImmediate(verdict)), loadMs).unref();
   }
 
   /** Not at once: a module that fails whenever it is loaded, or soon after, must not turn into a busy loop. */

@@ -146,28 +146,30 @@ function serve(methods: RpcMethodSpec[], log: Logger): void {
   let inbox: ToIsolate[] = [];
   /**
    * Answers leave once a loop turn, so a call that may be slow begins when they have left: none waits for its end. Several
-   * messages may come in one turn.
+   * messages may come in one turn. `behind`: what was said before has left, so the first call begins in any case.
    */
-  const drain = (): void => {
+  const drain = (behind: boolean): void => {
     const messages = inbox;
     inbox = [];
+    let held = !behind && outbox.length > 0;
     for (const [i, message] of messages.entries()) {
       if (message.kind === 'abort') {
         live.get(message.seq)?.abort(new DOMException(message.message, 'AbortError'));
         continue;
       }
-      if (outbox.length > 0 && tookMs[message.method]! >= kSlowMs) {
+      if (held && tookMs[message.method]! >= kSlowMs) {
         inbox = messages.slice(i);
-        setImmediate(drain);
+        setImmediate(drain, true);
         return;
       }
       if (!begin(given.claims, message.slot, message.seq)) continue;
       run(message);
+      held = true;
     }
   };
   port.on('message', (messages: ToIsolate[]) => {
     inbox.push(...messages);
-    if (inbox.length === messages.length) drain();
+    if (inbox.length === messages.length) drain(false);
   });
 }
 

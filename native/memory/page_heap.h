@@ -42,8 +42,9 @@ class PageHeap {
   bool has_memory(const Span* span, uint32_t page) const noexcept {
     return page_class_[span->first_page + page] != kReleased;
   }
-  /** Gives back up to `count` pages, all of which hold memory and no block in use. Returns how many. */
-  uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count) noexcept;
+  /** Gives back up to `max_pages` of `count` pages, all of which hold memory and no block in use. Returns how
+   * many. */
+  uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept;
   /** Makes `count` pages ready for blocks again. False when the limit refuses. */
   bool take_again(Span* span, uint32_t page, uint32_t count) noexcept;
 
@@ -92,7 +93,12 @@ class PageHeap {
   /** Told the time by scavenge() of heap.h. */
   Decay decay;
 
-  /** Pages that one step of giving back takes, by what the system took for the last ones. Any thread. */
+  /** Pages of ours in one of the system's, which may be larger (arm64). */
+  static uint32_t system_page() noexcept;
+  /**
+   * Pages that one step of giving back takes, by what the system took for the last ones: whole pages of the
+   * system, one at least. Any thread.
+   */
   uint32_t step_pages() const noexcept {
     return step_pages_.load(std::memory_order_relaxed);  // a hint; partner: pace()
   }
@@ -135,7 +141,7 @@ class PageHeap {
   std::atomic<uint64_t> resident_pages_{0};
   std::atomic<uint64_t> given_back_{0};
   std::atomic<uint32_t> step_pages_{kMostStepPages};
-  uint64_t page_ns_ = 0;  // a page given back takes about so long
+  std::atomic<uint64_t> page_ns_{0};  // a page given back takes about so long; several threads may tell
   uint32_t total_pages_ = 0;
   uint64_t committed_[3] = {};         // bytes of page_class_, span_at_ and records_ made accessible
   uint32_t grown_pages_ = 0;           // bytes_ in pages; they are given back but never shrunk

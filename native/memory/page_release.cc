@@ -27,27 +27,37 @@ bool PageHeap::decommit(uint32_t page, uint32_t count) noexcept {
 }
 
 void PageHeap::pace(uint64_t took_ns, uint32_t pages) noexcept {
+  // relaxed: a hint; two that tell at once lose one of the two. partner: itself
+  const uint64_t before_ns = page_ns_.load(std::memory_order_relaxed);
   // A step that was interrupted says little: it counts as four times as slow as it was thought to be at most.
-  const uint64_t seen_ns = took_ns / pages;
-  const uint64_t counted_ns = page_ns_ > 0 && seen_ns > 4 * page_ns_ ? 4 * page_ns_ : seen_ns;
-  page_ns_ = page_ns_ == 0 ? counted_ns : (7 * page_ns_ + counted_ns) / 8;
-  const uint64_t fit = page_ns_ > 0 ? kStepNs / page_ns_ : kMostStepPages;
-  const uint64_t step = fit < 1 ? 1 : fit > kMostStepPages ? kMostStepPages : fit;
-  step_pages_.store(static_cast<uint32_t>(step), std::memory_order_relaxed);  // a hint; partner: step_pages()
+  const uint64_t seen_ns = (took_ns + pages - 1) / pages;
+  const uint64_t counted_ns = before_ns > 0 && seen_ns > 4 * before_ns ? 4 * before_ns : seen_ns;
+  const uint64_t page_ns = before_ns == 0 ? counted_ns : (7 * before_ns + counted_ns + 7) / 8;
+  page_ns_.store(page_ns, std::memory_order_relaxed);
+  const uint64_t fit = page_ns > 0 ? kStepNs / page_ns : kMostStepPages;
+  const uint64_t unit = system_page();
+  const uint64_t step = (fit > kMostStepPages ? kMostStepPages : fit) / unit * unit;
+  step_pages_.store(static_cast<uint32_t>(step < unit ? unit : step), std::memory_order_relaxed);  // a hint
 }
 
-/** Cuts [from, to) down to whole pages of the system, which may be larger than ours (arm64). False: none. */
+uint32_t PageHeap::system_page() noexcept {
+  return static_cast<uint32_t>((os::page_bytes() + kPageBytes - 1) >> kPageShift);
+}
+
+/** Cuts [from, to) down to whole pages of the system. False: none. */
 bool PageHeap::whole(uint32_t& from, uint32_t& to) noexcept {
-  const auto unit = static_cast<uint32_t>((os::page_bytes() + kPageBytes - 1) >> kPageShift);
+  const uint32_t unit = system_page();
   from = (from + unit - 1) / unit * unit;
   to = to / unit * unit;
   return from < to;
 }
 
-uint32_t PageHeap::give_back_inside(Span* span, uint32_t page, uint32_t count) noexcept {
+uint32_t PageHeap::give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept {
   uint32_t from = span->first_page + page;
   uint32_t to = from + count;
-  if (!whole(from, to) || !decommit(from, to - from)) return 0;
+  if (!whole(from, to)) return 0;
+  if (to - from > max_pages) to = from + max_pages;
+  if (!decommit(from, to - from)) return 0;
   count = to - from;
   span->resident -= count;
   return count;
@@ -63,7 +73,8 @@ bool PageHeap::take_again(Span* span, uint32_t page, uint32_t count) noexcept {
   return true;
 }
 
-/** Returns the pages given back. A run without memory goes to the runs without; any other keeps its age. */
+/** Returns the pages given back; max_pages is in whole pages of the system. A run without memory goes to the
+ * runs without; any other keeps its age. */
 uint32_t PageHeap::give_back(Span* span, uint32_t max_pages, bool whole_huge_only) noexcept {
   uint32_t at = span->first_page;
   uint32_t last = span->first_page + span->pages;
@@ -71,18 +82,21 @@ uint32_t PageHeap::give_back(Span* span, uint32_t max_pages, bool whole_huge_onl
     at = (at + kHugePages - 1) / kHugePages * kHugePages;
     last = last / kHugePages * kHugePages;
   }
+  const uint64_t unit = system_page();
   uint32_t done = 0;
   while (at < last && done < max_pages) {
     if (page_class_[at] == kReleased) {
       at++;
       continue;
     }
+    const uint64_t reach = max_pages - done + unit;  // what is cut off at the front is less than a unit
     uint32_t end = at + 1;
-    while (end < last && end - at < max_pages - done && page_class_[end] != kReleased) end++;
+    while (end < last && end - at < reach && page_class_[end] != kReleased) end++;
     uint32_t from = at;
     uint32_t to = end;
     at = end;
     if (!whole(from, to)) continue;
+    if (to - from > max_pages - done) to = from + (max_pages - done);
     if (!decommit(from, to - from)) break;
     done += to - from;
   }
@@ -103,12 +117,13 @@ bool PageHeap::aging() noexcept {
 }
 
 size_t PageHeap::scavenge(size_t max_bytes, bool at_once) noexcept {
+  const uint32_t unit = system_page();
   size_t done_bytes = 0;
-  while (max_bytes - done_bytes >= kPageBytes) {
+  while (max_bytes - done_bytes >= size_t{unit} << kPageShift) {
     LockGuard guard(mutex_);
     const size_t left = (max_bytes - done_bytes) >> kPageShift;
     const uint32_t step = step_pages();
-    const uint32_t most = left < step ? static_cast<uint32_t>(left) : step;
+    const uint32_t most = left < step ? static_cast<uint32_t>(left) / unit * unit : step;
     Span* span = huge_.oldest();
     if (span && (at_once || decay.ripe(span->freed_ns, 1))) {
       const uint64_t freed_ns = span->freed_ns;

@@ -1,7 +1,7 @@
 // A worker isolate by itself, spoken to in messages as the fallback does.
 
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -68,6 +68,61 @@ test('an answer does not wait for a slow call that came in a message of its own'
   } finally {
     rmSync(gate, { force: true });
     await worker.terminate();
+  }
+});
+
+test('a call is not held up by one that has something to say in every turn of the loop', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-worker-'));
+  writeFileSync(
+    join(folder, 'methods.mjs'),
+    `let answered = false;
+     export default {
+       talks: async (_, { log }) => {
+         for (let i = 0; i < 100_000 && !answered; i++) {
+           log.info(i);
+           await new Promise((resolve) => setImmediate(resolve));
+         }
+         return answered;
+       },
+       answers: () => { answered = true; },
+     };`,
+  );
+  const shared = newClaims();
+  const claims = new Claims<number>(shared);
+  const start: IsolateStart = {
+    url: pathToFileURL(join(folder, 'methods.mjs')).href,
+    exposeErrors: false,
+    queue: 10,
+    group: undefined,
+    claims: shared,
+  };
+  const worker = new Worker(require.resolve('../../lib/rpc/worker'), { workerData: start });
+  try {
+    await within(once(worker, 'message'), 'the isolate');
+    const call = (seq: number, method: number): ToIsolate => ({
+      kind: 'call',
+      seq,
+      slot: claims.send(seq, seq),
+      method,
+      params: undefined,
+      id: seq,
+      headers: [],
+      remoteAddress: '127.0.0.1',
+      deadline: Date.now() + 30_000,
+    });
+    worker.postMessage([call(1, 0)]);
+    await within(once(worker, 'message'), 'the first word');
+    worker.postMessage([call(2, 1)]);
+    for (;;) {
+      const [messages] = (await within(once(worker, 'message'), 'both answers')) as [FromIsolate[]];
+      const talked = messages.find((message) => message.kind === 'result' && message.seq === 1);
+      if (talked === undefined) continue;
+      assert.is((talked as { text: string }).text, 'true', 'the other call ran before it was through');
+      break;
+    }
+  } finally {
+    await worker.terminate();
+    rmSync(folder, { recursive: true });
   }
 });
 

@@ -104,6 +104,8 @@ export class Planner {
     const inner = new Set(open).add(node);
     for (const part of node.ref === undefined ? node.allOf : [node.ref, ...node.allOf]) {
       const other = this.#planned(part, inner);
+      // its check would see only what this node keeps, and know nothing of the rest of this node
+      if (other?.check !== undefined) exact = false;
       made = made && other && this.#both(made, other);
     }
     if (made === undefined) return undefined;

@@ -56,5 +56,5 @@ fi
 work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 # Two at a time. xargs fails when one of them has.
-checks | xargs -P 2 -L 1 "$0" --one "$work"
+checks | xargs -P 2 -L 1 "$here/run.sh" --one "$work"
 echo "all models hold, all mutants fail"

@@ -119,7 +119,6 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
       then: sub,
       else: sub,
     });
-    const unevaluated = fc.record({ unevaluatedProperties: fc.oneof(fc.constant(false), sub) });
     const typed = fc.oneof(
       fc.record({ type: fc.oneof(type, fc.uniqueArray(type, { minLength: 1, maxLength: 3 })) }),
       fc.record({ type, nullable: fc.constant(true) }),
@@ -150,9 +149,6 @@ export function schemas(dialect: 2020 | 7, proto = true): fc.Arbitrary<AnySchema
         textual,
         any,
         fc.tuple(typed, any).map(([a, b]) => ({ ...a, ...b })),
-        ...(dialect === 2020
-          ? [fc.tuple(unevaluated, any, kind).map(([a, b, c]) => ({ ...a, ...b, ...c }))]
-          : []),
         fc.constantFrom<AnySchema>({ $ref: '#/$defs/leaf' }, { $ref: '#/$defs/tree' }, { $ref: '#' }, false),
       ),
     };

@@ -68,6 +68,17 @@ export function documentsSuite(name: string, json: typeof Json): Test {
     }
   });
 
+  test('a key is not found by its escapes as they are written', () => {
+    for (const key of ['\n', 'a\n', 'é\n', 'é"', '日本\\', '\ud83d\ude00\t', '\ud800é', 'a\u0000b']) {
+      const written = JSON.stringify(key).slice(1, -1);
+      for (const document of both(`{"b":2,${JSON.stringify(key)}:{"c":1}}`)) {
+        assert.strictEqual(document.root.get(key)?.get('c')?.toJS(), 1, written);
+        assert.strictEqual(document.root.get(written), undefined, written);
+        assert.strictEqual(document.get(`/${written}/c`), undefined, written);
+      }
+    }
+  });
+
   test('keys of one size and with one end, as written and escaped', () => {
     const names = ['', 'a', 'b', 'ab', 'bb', 'cb', 'é', 'è', 'xé', '日本', '来本', '😀', '😁', 'x😀'].concat([
       '\ud800',

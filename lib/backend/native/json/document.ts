@@ -276,11 +276,12 @@ export class OutlinedDocument implements JsonBackendDocument {
   private same(start: number, key: Key): boolean {
     const { bytes } = this;
     const { text, bytes: size } = key;
+    // in a source of that size a backslash is an escape
+    if (this.escapes && text.includes('\\')) return false;
     if (!key.ascii) return bytes.utf8Slice(start, start + size) === text;
     // names of one object often begin alike
     for (let i = size - 2; i >= 0; i--) if (bytes[start + i] !== text.charCodeAt(i)) return false;
-    // in a source of that size a backslash is an escape
-    return !(this.escapes && text.includes('\\'));
+    return true;
   }
 
   private slice(start: number, end: number): string {

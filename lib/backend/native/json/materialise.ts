@@ -56,8 +56,8 @@ function pattern<T>(value: string): (n: number) => T[] {
     // In one step: an array of that size is a large object to V8, mapped and faulted in page by page, and one in between
     // would be another.
     const parts: T[][] = [];
-    for (let left = n - kept.length; left > 0; left -= kept.length)
-      parts.push(left < kept.length ? kept.slice(0, left) : kept);
+    for (let left = n - kept.length, i = 0; left > 0; left -= kept.length)
+      parts[i++] = left < kept.length ? kept.slice(0, left) : kept;
     return kept.concat(...parts);
   }
   return (n) => (n <= kept.length ? kept.slice(0, n) : larger(n));
