@@ -8,16 +8,14 @@ import { deepStrictEqual } from 'node:assert';
 import { runtimeInfo } from '../../lib';
 import * as json from '../../lib/json';
 import { corpora } from '../support/corpora';
-import { compare, shownRatio, shownTime } from '../support/stats';
+import { showComparison, showHead } from '../support/stats';
 
 const { backend, isa, node } = runtimeInfo();
 console.log(
   `json.open(Buffer), five get(), close() against JSON.parse(buf.toString('utf8')), Node ${node}, ${backend} backend (${isa})`,
 );
 console.log('ratio above 1: faster; medians of 21 interleaved blocks with 95 % intervals\n');
-const row = (...cells: string[]) =>
-  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(24) : cell.padEnd(22))).join(''));
-row('', 'ratio', 'A/A', 'ours', 'peer');
+showHead();
 
 /** The keys that lead to each scalar. */
 function pathsOf(value: unknown, before: string[] = []): string[][] {
@@ -44,16 +42,6 @@ for (const { name, bytes } of corpora()) {
   };
   deepStrictEqual(lazy(), peer());
   const size = bytes.length < 1024 ? '' : ` (${Math.round(bytes.length / 1024)} KB)`;
-  const show = (label: string, ours: () => unknown) => {
-    const result = compare(ours, peer);
-    row(
-      label,
-      shownRatio(result.ratio),
-      shownRatio(result.noise),
-      shownTime(result.oursNs),
-      shownTime(result.peerNs),
-    );
-  };
-  show(`${name}${size}`, lazy);
-  show('  check', () => json.validate(bytes));
+  showComparison(`${name}${size}`, lazy, peer);
+  showComparison('  check', () => json.validate(bytes), peer);
 }

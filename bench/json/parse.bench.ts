@@ -8,7 +8,7 @@ import { runtimeInfo } from '../../lib';
 import { jsBackend, selection } from '../../lib/backend/select';
 import * as json from '../../lib/json';
 import { corpora } from '../support/corpora';
-import { compare, shownRatio, shownTime } from '../support/stats';
+import { showComparison, showHead } from '../support/stats';
 
 const { backend } = selection();
 const { isa, node } = runtimeInfo();
@@ -17,24 +17,12 @@ console.log(
   `json.parse(Buffer) against JSON.parse(buf.toString('utf8')), Node ${node}, ${backend.name} backend (${isa})`,
 );
 console.log('ratio above 1: faster; medians of 21 interleaved blocks with 95 % intervals\n');
-const row = (...cells: string[]) =>
-  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(24) : cell.padEnd(22))).join(''));
-row('', 'ratio', 'A/A', 'ours', 'peer');
+showHead();
 
 for (const { name, bytes } of corpora()) {
   const peer = () => JSON.parse(bytes.toString('utf8'));
   deepStrictEqual(json.parse(bytes), peer());
   const size = bytes.length < 1024 ? '' : ` (${Math.round(bytes.length / 1024)} KB)`;
-  const show = (label: string, ours: () => unknown) => {
-    const result = compare(ours, peer);
-    row(
-      label,
-      shownRatio(result.ratio),
-      shownRatio(result.noise),
-      shownTime(result.oursNs),
-      shownTime(result.peerNs),
-    );
-  };
-  show(`${name}${size}`, () => json.parse(bytes));
-  if (backend.name === 'native') show('  fallback', () => fallback.parse(bytes, undefined));
+  showComparison(`${name}${size}`, () => json.parse(bytes), peer);
+  if (backend.name === 'native') showComparison('  fallback', () => fallback.parse(bytes, undefined), peer);
 }

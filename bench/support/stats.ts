@@ -111,3 +111,15 @@ export function shownTime(ns: number): string {
   if (ns < 1e6) return `${(ns / 1e3).toFixed(1)} µs`;
   return `${(ns / 1e6).toFixed(2)} ms`;
 }
+
+const cells = (...texts: string[]): void =>
+  console.log(texts.map((text, i) => text.padEnd(i === 0 ? 24 : 22)).join(''));
+
+/** The head of a table of showComparison()'s rows. */
+export const showHead = (): void => cells('', 'ratio', 'A/A', 'ours', 'peer');
+
+/** Compares, and prints a row of it. */
+export function showComparison(label: string, ours: () => unknown, peer: () => unknown): void {
+  const { ratio, noise, oursNs, peerNs } = compare(ours, peer);
+  cells(label, shownRatio(ratio), shownRatio(noise), shownTime(oursNs), shownTime(peerNs));
+}

@@ -216,13 +216,7 @@ inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end
 
 #include "json/gather.inc"
 
-constexpr unsigned kPlainBytes = 32;
-inline uint64_t digit_bits(const uint8_t* p) noexcept {
-  const __m256i v =
-      _mm256_sub_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_set1_epi8('0'));
-  return static_cast<uint32_t>(
-      _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(9)), v)));
-}
+#include "json/digit_bits_avx2.inc"
 #include "json/plain_number_x86.inc"
 
 #include "json/outline.inc"
