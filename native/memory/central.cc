@@ -222,8 +222,9 @@ Central::Step Central::give_back(bool at_once) noexcept {
   for (uint32_t page = 0; page < span->pages; page++) {
     if (!is_free(page)) continue;
     const uint32_t left = most - step.pages;
+    const uint32_t reach = left + PageHeap::system_page();  // what is cut off at the front is less than that
     uint32_t end = page + 1;
-    while (end < span->pages && end - page < left + PageHeap::system_page() && is_free(end)) end++;
+    while (end < span->pages && end - page < reach && is_free(end)) end++;
     step.pages += page_heap.give_back_inside(span, page, end - page, left);
     if (step.pages >= most) return step;  // the rest, if there is any, is for the next step
     page = end;

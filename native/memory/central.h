@@ -30,8 +30,8 @@ class Central {
   void give(unsigned size_class, void* const* blocks, uint32_t count) noexcept;
   /** Sorts the array's blocks into their spans if nobody used the array since the last call, or always. */
   void drain(bool always) noexcept;
-  /** Gives back free pages of the span that has waited longest, if it has long enough: one step, or its last.
-   */
+  /** Gives back free pages of the span that has waited longest, if it has long
+   * enough: one step, or its last. */
   struct Step {
     bool found = false;  // a span was due; there may be more
     uint32_t pages = 0;  // given back

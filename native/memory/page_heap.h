@@ -42,8 +42,8 @@ class PageHeap {
   bool has_memory(const Span* span, uint32_t page) const noexcept {
     return page_class_[span->first_page + page] != kReleased;
   }
-  /** Gives back up to `max_pages` of `count` pages, all of which hold memory and no block in use. Returns how
-   * many. */
+  /** Gives back up to `max_pages` of `count` pages, which hold memory and no block in use. Returns how many.
+   */
   uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept;
   /** Makes `count` pages ready for blocks again. False when the limit refuses. */
   bool take_again(Span* span, uint32_t page, uint32_t count) noexcept;
