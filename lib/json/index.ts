@@ -8,7 +8,7 @@ export type { JsonStream, ResponseLike } from './chunks';
 export type { JsonDocument, JsonHandle, JsonTypeName, JsonValue, OpenAsyncOptions } from './document';
 export type { EncodeOptions } from './encode';
 export type { JsonInput } from './input';
-export type { LinesOptions } from './lines';
+export type { LineError, LinesOptions } from './lines';
 export type { ParseOptions } from './options';
 export { minify, parse, type Reviver, validate } from './parse';
 export type { ReadOptions } from './read';

@@ -115,10 +115,14 @@ export class Splitter {
   /**
    * Reads on in the chunk and appends the values of lines that end there; some hundred kilobytes at most. false: it is used up,
    * and nobody else's memory is held any more.
+   *
+   * @throws InvalidArgument when the chunk has been detached since the last step
    */
   step(values: unknown[]): boolean {
     const chunk = this.#chunk;
     if (chunk === undefined) return false;
+    if (chunk.length < this.#at)
+      throw new InvalidArgument('chunk', 'left whole until its lines have been read', chunk);
     this.#values = values;
     const begun = this.#at;
     do {

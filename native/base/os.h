@@ -131,6 +131,8 @@ Status thread_start(void (*run)(void*) noexcept, void* argument, const char* nam
 /** The kernel's id of the calling thread. */
 uint32_t thread_id() noexcept;
 void thread_yield() noexcept;
+/** The number of the CPU the calling thread runs on, which may be another one by now. */
+unsigned current_cpu() noexcept;
 /**
  * Asks for the shortest time slices for the calling thread: it then runs sooner after a wake among busy ones
  * (Linux 6.12 and later; before that nothing happens). Its share and its nice value stay.

@@ -147,6 +147,11 @@ unsigned cgroup_cpus() noexcept {
 
 }  // namespace
 
+unsigned current_cpu() noexcept {
+  const int cpu = sched_getcpu();
+  return cpu < 0 ? 0 : static_cast<unsigned>(cpu);
+}
+
 unsigned cpu_count() noexcept {
   unsigned count = 1;
   cpu_set_t set;

@@ -10,7 +10,10 @@
 #include <new>
 
 #include "binding/env_local.h"
+#include "binding/json_ahead.h"
 #include "binding/raw.h"
+#include "json/join_lines.h"
+#include "json/lines.h"
 #include "json/minify.h"
 #include "json/outline.h"
 #include "json/outline_find.h"
@@ -24,6 +27,7 @@ struct DocumentLocal {
   memory::Cache& cache;
   json::Outliner outliner;
   json::Parser parser;
+  PiecesAhead<JoinJob> ahead;
 };
 
 void DropDocumentLocal::operator()(DocumentLocal* local) const noexcept {
@@ -186,53 +190,37 @@ napi_value check(napi_env env, napi_callback_info callback) {
 }
 
 /**
- * lines(bytes, start, end, maxLine, block, info): the lines of a range that ends with a newline, joined into
- * the text of one array behind byte 0 of the block, up to the first that is no JSON text in UTF-8, or longer
- * than maxLine. Returns those that are not blank, or -1. info: bytes of the array's text, all lines passed,
- * their bytes. The block must have two bytes more than the range.
+ * lines(bytes, start, end, maxLine, block, info): the lines of a range that ends with a newline as the text
+ * of one array in the block (json/join_lines.h), which has kJoinSlack bytes more than the range; what follows
+ * it in `bytes` may be joined ahead. Returns the lines that are not blank, or -1. info: bytes of the array's
+ * text, all lines passed, their bytes.
  */
 napi_value lines(napi_env env, napi_callback_info callback) {
   size_t argc = 6;
   napi_value argv[6];
   DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
+  const Bytes all = bytes_of(env, argv[0]);
   double max_line = 0;
   napi_get_value_double(env, argv[3], &max_line);
   Bytes block = bytes_of(env, argv[4]);
   uint32_t* info = info_of(env, argv[5]);
-  if (!text.data || !info || block.size < text.size + 2) return int_value(env, -1);
-  uint8_t* to = block.data;
-  *to++ = '[';
-  int32_t count = 0;
-  uint32_t all = 0;
-  const uint8_t* end = text.data + text.size;
-  const uint8_t* p = text.data;
-  while (p < end) {
-    const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
-    if (!newline) break;
-    const uint8_t* stop = static_cast<const uint8_t*>(newline);
-    const size_t size = static_cast<size_t>(stop - p);
-    size_t blank = 0;
-    while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
-    if (static_cast<double>(size) > max_line) break;
-    if (blank < size) {
-      if (d.outliner.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, true) !=
-          json::OutlineStatus::ok)
-        break;
-      memcpy(to, p, size);
-      to += size;
-      *to++ = ',';
-      count++;
-    }
-    all++;
-    p = stop + 1;
+  if (!text.data || !info || block.size < text.size + json::kJoinSlack) return int_value(env, -1);
+  const JoinJob::What what{max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX};
+  JoinJob* job = d.ahead.find(what, text.data, text.size);
+  d.ahead.offer(what, text.data + text.size, all.data + all.size);
+  json::JoinedLines done;
+  if (job) {
+    done = job->result;
+    memcpy(block.data, job->joined.data(), done.bytes);
+    d.ahead.pop();
+  } else {
+    done = json::join_lines(d.outliner, text.data, text.size, what.max_line, block.data);
   }
-  if (count) to--;
-  *to++ = ']';
-  info[0] = static_cast<uint32_t>(to - block.data);
-  info[1] = all;
-  info[2] = static_cast<uint32_t>(p - text.data);
-  return int_value(env, count);
+  info[0] = static_cast<uint32_t>(done.bytes);
+  info[1] = done.lines;
+  info[2] = static_cast<uint32_t>(done.consumed);
+  return int_value(env, done.count);
 }
 
 /**
@@ -262,40 +250,31 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
   size_t at = words_at(text.size) / sizeof(uint32_t);
   const size_t stop_at = block.size / sizeof(uint32_t);
   uint32_t* words = reinterpret_cast<uint32_t*>(block.data);
-  uint32_t all = 0;
   int32_t count = 0;
-  const uint8_t* end = text.data + text.size;
-  const uint8_t* p = text.data;
-  while (p < end) {
-    const void* newline = memchr(p, '\n', static_cast<size_t>(end - p));
-    if (!newline) break;
-    const uint8_t* stop = static_cast<const uint8_t*>(newline);
-    const size_t size = static_cast<size_t>(stop - p);
-    const uint32_t from = static_cast<uint32_t>(p - text.data);
-    size_t blank = 0;
-    while (blank < size && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
-    if (static_cast<double>(size) > max_line) break;
-    if (blank < size) {
+  json::LineCursor line(text.data, text.size, max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX);
+  for (;;) {
+    const json::LineCursor::Kind kind = line.next();
+    if (kind == json::LineCursor::Kind::end || kind == json::LineCursor::Kind::too_long) break;
+    if (kind == json::LineCursor::Kind::line) {
       json::Outliner& o = d.outliner;
-      if (o.run(reinterpret_cast<const char*>(p), size, json::kNoDepthLimit, false) !=
+      if (o.run(reinterpret_cast<const char*>(line.data()), line.size(), json::kNoDepthLimit, false) !=
           json::OutlineStatus::ok)
         break;
       if (stop_at - at < o.words() || room < kHead + kRow * (static_cast<size_t>(count) + 1)) break;
       uint32_t* row = table + kHead + kRow * static_cast<size_t>(count++);
-      row[0] = from + static_cast<uint32_t>(size);
+      row[0] = line.stop();
       row[1] = static_cast<uint32_t>(at);
       row[2] = o.slot_count();
       row[3] = o.container_count();
       row[4] = (o.escapes() ? kEscapes : 0u) | (o.ascii() ? kAscii : 0u) | (o.utf8() ? kUtf8 : 0u);
-      o.write_at(words + at, from);
+      o.write_at(words + at, line.start());
       at += o.words();
     }
-    all++;
-    p = stop + 1;
+    line.take();
   }
-  memcpy(block.data, text.data, static_cast<size_t>(p - text.data));
-  table[0] = all;
-  table[1] = static_cast<uint32_t>(p - text.data);
+  memcpy(block.data, text.data, line.consumed());
+  table[0] = line.lines();
+  table[1] = static_cast<uint32_t>(line.consumed());
   return int_value(env, count);
 }
 

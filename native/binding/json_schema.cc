@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/status.h"
+#include "binding/json_ahead.h"
 #include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/program.h"
@@ -19,6 +20,7 @@ namespace {
 struct Held {
   napi_ref array;
   json::Program program;
+  uint64_t serial;
 };
 }  // namespace
 
@@ -32,6 +34,8 @@ struct JsonSchemaLocal {
   napi_ref words = nullptr;
   napi_ref doubles = nullptr;
   json::Stage1 stage1;
+  uint64_t last_serial = 0;
+  PiecesAhead<DecodeJob> ahead;
 };
 
 void DropJsonSchemaLocal::operator()(JsonSchemaLocal* local) const noexcept {
@@ -100,6 +104,7 @@ napi_value program(napi_env env, napi_callback_info info) {
   Held& held = j.programs[id];
   held.program.words = static_cast<const int32_t*>(data);
   held.program.size = words;
+  held.serial = ++j.last_serial;
   napi_create_reference(env, argv[0], 1, &held.array);
   return int_value(env, static_cast<int32_t>(id));
 }
@@ -134,7 +139,8 @@ bool put_chunks(napi_env env, napi_value list, uint32_t& at, Make make, const Un
 struct Call {
   const uint8_t* data = nullptr;
   size_t size = 0;
-  const json::Program* program = nullptr;
+  const uint8_t* array_end = nullptr;
+  const Held* held = nullptr;
 };
 
 /** From id, bytes, start, end. false: not what the facade may send. */
@@ -155,7 +161,8 @@ bool call_of(napi_env env, const JsonSchemaLocal& j, const napi_value* argv, Cal
     return false;
   call->data = static_cast<const uint8_t*>(data) + start;
   call->size = static_cast<size_t>(end - start);
-  call->program = &j.programs[id].program;
+  call->array_end = static_cast<const uint8_t*>(data) + length;
+  call->held = &j.programs[id];
   return true;
 }
 
@@ -192,7 +199,7 @@ napi_value decode(napi_env env, napi_callback_info info) {
   Call call;
   if (!call_of(env, j, argv, &call)) return int_value(env, kNo);
   j.stage1.begin(reinterpret_cast<const char*>(call.data), call.size);
-  switch (json::kernel().run_program(j.stage1, *call.program, j.tape)) {
+  switch (json::kernel().run_program(j.stage1, call.held->program, j.tape)) {
     case json::DecodeStatus::yes:
       return strings_of(env, j.tape);
     case json::DecodeStatus::no:
@@ -206,10 +213,32 @@ napi_value decode(napi_env env, napi_callback_info info) {
   return int_value(env, kNo);
 }
 
+/** Slots and doubles of a piece that was decoded elsewhere, to where JavaScript reads them; else what is
+ * missing. */
+json::DecodeStatus take_over(const DecodeJob& job, json::DecodeTape& tape) noexcept {
+  if (job.tape.used.words > tape.word_capacity) return json::DecodeStatus::need_words;
+  if (job.tape.used.doubles > tape.double_capacity) return json::DecodeStatus::need_doubles;
+  memcpy(tape.words, job.words.data(), job.tape.used.words * sizeof(int32_t));
+  memcpy(tape.doubles, job.doubles.data(), job.tape.used.doubles * sizeof(double));
+  return json::DecodeStatus::yes;
+}
+
+/** The head of decodeLines()'s table. */
+void tell(uint32_t* table, const json::DecodedLines& done) noexcept {
+  table[0] = done.count;
+  table[1] = done.lines;
+  table[2] = static_cast<uint32_t>(done.consumed);
+  table[3] = static_cast<uint32_t>(done.status == json::DecodeStatus::yes            ? 0
+                                   : done.status == json::DecodeStatus::need_words   ? kNeedWords
+                                   : done.status == json::DecodeStatus::need_doubles ? kNeedDoubles
+                                                                                     : kNo);
+}
+
 /**
  * decodeLines(id, bytes, start, end, maxLine, table): the strings of all lines together, as decode() gives
- * those of one. The range ends with a newline. table: {lines decoded, lines passed, bytes of them, Status or
- * 0 of the line behind them}, then a DecodedLine each (native/json/program_lines.h).
+ * those of one. The range ends with a newline; what follows it in `bytes` may be decoded ahead. table: {lines
+ * decoded, lines passed, bytes of them, Status or 0 of the line behind them}, then a DecodedLine each
+ * (native/json/program_lines.h).
  */
 napi_value decode_lines(napi_env env, napi_callback_info info) {
   size_t argc = 6;
@@ -224,22 +253,30 @@ napi_value decode_lines(napi_env env, napi_callback_info info) {
   constexpr size_t kRow = sizeof(json::DecodedLine) / sizeof(uint32_t);
   if (!call_of(env, j, argv, &call) ||
       napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint32_array || room < kHead + kRow)
+      type != napi_uint32_array || room < kHead + kRow * DecodeJob::kRows)
     return int_value(env, kNo);
   napi_get_value_double(env, argv[4], &max_line);
   const size_t longest = max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX;
   uint32_t* table = static_cast<uint32_t*>(data);
-  json::DecodedLines done =
-      json::decode_lines(j.stage1, *call.program, j.tape, call.data, call.size, longest,
-                         reinterpret_cast<json::DecodedLine*>(table + kHead), (room - kHead) / kRow);
-  table[0] = done.count;
-  table[1] = done.lines;
-  table[2] = static_cast<uint32_t>(done.consumed);
-  table[3] = static_cast<uint32_t>(done.status == json::DecodeStatus::yes            ? 0
-                                   : done.status == json::DecodeStatus::need_words   ? kNeedWords
-                                   : done.status == json::DecodeStatus::need_doubles ? kNeedDoubles
-                                                                                     : kNo);
-  return strings_of(env, j.tape);
+  json::DecodedLine* rows = reinterpret_cast<json::DecodedLine*>(table + kHead);
+  const DecodeJob::What what{call.held->program, call.held->serial, longest};
+  DecodeJob* job = j.ahead.find(what, call.data, call.size);
+  j.ahead.offer(what, call.data + call.size, call.array_end);
+  if (!job) {
+    tell(table, json::decode_lines(j.stage1, call.held->program, j.tape, call.data, call.size, longest, rows,
+                                   DecodeJob::kRows));
+    return strings_of(env, j.tape);
+  }
+  const json::DecodeStatus status = take_over(*job, j.tape);
+  if (status != json::DecodeStatus::yes) {
+    tell(table, {.status = status});  // it will be asked for again, with more room
+    return int_value(env, 0);
+  }
+  tell(table, job->result);
+  memcpy(rows, job->table.data(), job->result.count * sizeof *rows);
+  napi_value strings = strings_of(env, job->tape);
+  j.ahead.pop();
+  return strings;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // See program_lines.h.
 #include "json/program_lines.h"
 
-#include <cstring>
+#include "json/lines.h"
 
 namespace tailrace::json {
 
@@ -9,32 +9,27 @@ DecodedLines decode_lines(Stage1& stage1, const Program& program, DecodeTape& ta
                           size_t size, size_t max_line, DecodedLine* table, size_t rows) noexcept {
   DecodedLines result;
   const auto run = kernel().run_program;
-  const uint8_t* const end = text + size;
-  const uint8_t* p = text;
+  LineCursor line(text, size, max_line);
   tape.begin_batch();
-  while (p < end) {
-    const uint8_t* stop = static_cast<const uint8_t*>(memchr(p, '\n', static_cast<size_t>(end - p)));
-    if (!stop) break;
-    const size_t bytes = static_cast<size_t>(stop - p);
-    size_t blank = 0;
-    while (blank < bytes && (p[blank] == ' ' || p[blank] == '\t' || p[blank] == '\r')) blank++;
-    if (bytes > max_line) {
+  for (;;) {
+    const LineCursor::Kind kind = line.next();
+    if (kind == LineCursor::Kind::end) break;
+    if (kind == LineCursor::Kind::too_long) {
       result.status = DecodeStatus::no;
       break;
     }
-    if (blank < bytes) {
+    if (kind == LineCursor::Kind::line) {
       if (result.count == rows) break;
       const size_t root = tape.used.words;
-      stage1.begin(reinterpret_cast<const char*>(p), bytes);
+      stage1.begin(reinterpret_cast<const char*>(line.data()), line.size());
       result.status = run(stage1, program, tape);
       if (result.status != DecodeStatus::yes) break;
-      table[result.count++] = {static_cast<uint32_t>(root), static_cast<uint32_t>(p - text),
-                               static_cast<uint32_t>(stop - text), result.lines};
+      table[result.count++] = {static_cast<uint32_t>(root), line.start(), line.stop(), line.lines()};
     }
-    result.lines++;
-    p = stop + 1;
+    line.take();
   }
-  result.consumed = static_cast<size_t>(p - text);
+  result.lines = line.lines();
+  result.consumed = line.consumed();
   if (!tape.end_batch()) {
     // nothing is lost: the caller reads these lines one by one
     result = {};

@@ -6,6 +6,7 @@ import { documentsSuite } from './suites/documents';
 import { encodeSuite } from './suites/encode';
 import { hostileSuite } from './suites/hostile';
 import { linesSuite } from './suites/lines';
+import { linesAheadSuite } from './suites/lines-ahead';
 import { optionsSuite } from './suites/options';
 import { prototypesSuite } from './suites/prototypes';
 import { sharedSuite } from './suites/shared';
@@ -19,6 +20,7 @@ export function conformance(name: string, json: typeof Json): { run(): void } {
     encodeSuite,
     streamsSuite,
     linesSuite,
+    linesAheadSuite,
     hostileSuite,
     prototypesSuite,
     sharedSuite,
