@@ -141,6 +141,12 @@ class PiecesAhead {
 
   /** The rest of the chunk, [from, end), will be asked for next. */
   void offer(const What& what, const uint8_t* from, const uint8_t* end) noexcept {
+    const uint32_t procs = sched::scheduler().procs();
+    if (procs != procs_) {  // there may be somebody now
+      procs_ = procs;
+      pause_ = 0;
+      next_pause_ = kFirstPause;
+    }
     if (pause_ != 0) {
       pause_--;
       return;
@@ -190,6 +196,7 @@ class PiecesAhead {
   uint32_t useless_ = 0;
   /** Calls for which nothing is offered, when it was of no use or late; twice as many each time. */
   uint32_t pause_ = 0, next_pause_ = kFirstPause;
+  uint32_t procs_ = 0;
 };
 
 }  // namespace tailrace::binding
