@@ -1,7 +1,7 @@
 // Requests a second of an Express and of a fastify application that take a document of 12 KB by POST: our adapter against the
-// parser they bring. Each server is a process of its own on one core, the load comes from this process on another: keep-alive
-// connections that each send the next request when the last is answered. The servers take turns within each block; a second
-// server with the parser the framework brings shows the noise (A/A).
+// parser they bring (Express: body-parser). Each server is a process of its own on one core, the load comes from this process on
+// another: keep-alive connections that each send the next request when the last is answered. The servers take turns within each
+// block; a second server with the parser the framework brings shows the noise (A/A).
 //
 //   npm run bench -- json/adapters
 

@@ -7,7 +7,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { runtimeInfo } from '../../lib';
 import * as json from '../../lib/json';
-import { corpora } from '../support/corpora';
+import { datasets, shownName } from '../support/datasets';
 import { showComparison, showHead } from '../support/stats';
 
 const { backend, isa, node } = runtimeInfo();
@@ -26,7 +26,8 @@ function pathsOf(value: unknown, before: string[] = []): string[][] {
 const pointerOf = (path: string[]) =>
   path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-for (const { name, bytes } of corpora()) {
+for (const set of datasets()) {
+  const { bytes } = set;
   const all = pathsOf(JSON.parse(bytes.toString('utf8')));
   const paths = [0.1, 0.3, 0.5, 0.7, 0.95].map((part) => all[Math.floor(part * all.length)] as string[]);
   const pointers = paths.map(pointerOf);
@@ -41,7 +42,6 @@ for (const { name, bytes } of corpora()) {
     return found;
   };
   deepStrictEqual(lazy(), peer());
-  const size = bytes.length < 1024 ? '' : ` (${Math.round(bytes.length / 1024)} KB)`;
-  showComparison(`${name}${size}`, lazy, peer);
+  showComparison(shownName(set), lazy, peer);
   showComparison('  check', () => json.validate(bytes), peer);
 }

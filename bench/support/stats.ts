@@ -113,7 +113,7 @@ export function shownTime(ns: number): string {
 }
 
 const cells = (...texts: string[]): void =>
-  console.log(texts.map((text, i) => text.padEnd(i === 0 ? 24 : 22)).join(''));
+  console.log(texts.map((text, i) => `${text.padEnd(i === 0 ? 29 : 21)} `).join(''));
 
 /** The head of a table of showComparison()'s rows. */
 export const showHead = (): void => cells('', 'ratio', 'A/A', 'ours', 'peer');
