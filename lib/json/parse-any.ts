@@ -2,7 +2,7 @@
 // reviver V8 applies it where it can, because its order of visits, holders and `context` argument are the definition.
 
 import { exact } from '../backend/json/parse';
-import { decode } from '../backend/json/source';
+import { decodeIfShort } from '../backend/json/source';
 import { InvalidArgument } from '../errors';
 import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
 import { type ParseOptions, parseOptions } from './options';
@@ -40,7 +40,8 @@ function parseRevived(
 ): unknown {
   const checked = parseOptions(options);
   if (checked !== undefined) return revive({ '': impl().parse(input, checked) }, '', reviver);
-  const text = typeof input === 'string' ? input : decode(input, 0, input.length);
+  const text = typeof input === 'string' ? input : decodeIfShort(input, 0, input.length);
+  if (text === undefined) return revive({ '': impl().parse(input, undefined) }, '', reviver);
   try {
     return JSON.parse(text, reviver);
   } catch (error) {

@@ -1,4 +1,4 @@
-// Values out of a tape, for the options JSON.parse has not, and the rules about keys. Strings and numbers are
+// Values out of a tape, for the options JSON.parse has not and for texts that no string can hold, and the rules about keys. Strings and numbers are
 // still V8's work: their source text goes through JSON.parse. Nothing recurses.
 
 import { type JsonParseOptions, JsonType } from '../contract';
@@ -68,10 +68,15 @@ interface Frame {
 }
 
 /** The value of a node with everything under it. */
-export function build(source: Source, tape: Tape, root: number, options: JsonParseOptions): unknown {
-  const bigints = options.integers === 'bigint';
-  const dropProto = options.protoAction === 'remove';
-  const dropConstructor = options.constructorAction === 'remove';
+export function build(
+  source: Source,
+  tape: Tape,
+  root: number,
+  options: JsonParseOptions | undefined,
+): unknown {
+  const bigints = options?.integers === 'bigint';
+  const dropProto = options?.protoAction === 'remove';
+  const dropConstructor = options?.constructorAction === 'remove';
   const byIndex = hasIndices(Array.prototype) || hasIndices(Object.prototype);
   let top: Frame | undefined;
   let result: unknown;

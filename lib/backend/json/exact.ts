@@ -1,6 +1,8 @@
 // The exact way: scans a text as the contract says, for where a failure is, for rules about keys, for what JSON.parse cannot
 // give. Loaded when it is first needed, which for most programs is never.
 
+import { constants } from 'node:buffer';
+import { errorTable, TailraceError } from '../../errors';
 import { type JsonParseOptions, kJsonNoDepthLimit } from '../contract';
 import { type JsonFailureKind, jsonFailure } from '../json-failure';
 import { build, forbiddenKey } from './build';
@@ -44,6 +46,14 @@ export function failureOf(
   return failure === undefined ? error : jsonFailure(failure.kind, input, failure.offset, start, end);
 }
 
+/** The error of a text that is more than can be laid out. */
+export function tooLarge(most: string): TailraceError {
+  return new TailraceError(
+    errorTable.json_size.code,
+    `${errorTable.json_size.text} for a document: ${most} at most`,
+  );
+}
+
 function rulesForKeys(options: JsonParseOptions): boolean {
   return (
     options.duplicateKeys === 'error' ||
@@ -59,6 +69,8 @@ export function scanned(
   end: number,
   options: JsonParseOptions | undefined,
 ): { source: Source; tape: Tape } {
+  // the tape's offsets have 32 bits
+  if (end > 0xffff_ffff) throw tooLarge('4 GB');
   const fail = (kind: JsonFailureKind, offset: number) => jsonFailure(kind, input, offset, start, end);
   if (options?.utf8 === 'error' && typeof input !== 'string') {
     const bad = firstBadUtf8(input, start, end);
@@ -83,13 +95,14 @@ export function nodeValue(
   node: number,
   options: JsonParseOptions | undefined,
 ): unknown {
-  if (
+  const start = tape.start(node);
+  const end = tape.end(node);
+  const plain =
     options === undefined ||
     (options.integers === 'number' &&
       options.protoAction !== 'remove' &&
-      options.constructorAction !== 'remove')
-  ) {
-    return JSON.parse(source.slice(tape.start(node), tape.end(node)));
-  }
+      options.constructorAction !== 'remove');
+  // a unit of a string comes from one unit of the source at least
+  if (plain && end - start <= constants.MAX_STRING_LENGTH) return JSON.parse(source.slice(start, end));
   return build(source, tape, node, options);
 }

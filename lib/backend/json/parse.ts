@@ -3,7 +3,7 @@
 // is the faster parser and where only a slow exact answer will do.
 
 import type { JsonParseOptions } from '../contract';
-import { decode, firstBadUtf8 } from './source';
+import { decodeIfShort, firstBadUtf8 } from './source';
 
 /** Loaded when a text is at fault, or an option asks for more than JSON.parse gives. */
 export function exact(): typeof import('./exact') {
@@ -38,14 +38,15 @@ function isPlain(text: string, options: JsonParseOptions): boolean {
   );
 }
 
+/** `text` is undefined when no string can hold it. */
 function parseText(
-  text: string,
+  text: string | undefined,
   input: string | Uint8Array,
   start: number,
   end: number,
   options: JsonParseOptions | undefined,
 ): unknown {
-  if (options === undefined || isPlain(text, options)) {
+  if (text !== undefined && (options === undefined || isPlain(text, options))) {
     try {
       return JSON.parse(text);
     } catch (error) {
@@ -75,5 +76,5 @@ export function parseBytes(
     const bad = firstBadUtf8(bytes, start, end);
     if (bad >= 0) throw exact().jsonFailure('utf8', bytes, bad - start, start, end);
   }
-  return parseText(decode(bytes, start, end), bytes, start, end, options);
+  return parseText(decodeIfShort(bytes, start, end), bytes, start, end, options);
 }

@@ -3,8 +3,12 @@
 // UTF-16 units with the same code: JSON's structure is ASCII in both, and every unit from 0x80 on may stand in a
 // string and nowhere else. Iterative, because JSON.parse takes a million open brackets and so must this.
 
+import { errorTable, TailraceError } from '../../errors';
 import { JsonType } from '../contract';
 import type { Units } from './source';
+
+/** The count of a node has 28 bits. */
+const kMostCounted = 2 ** 28 - 1;
 
 /**
  * The nodes of a valid text in document order, keys before their values. A node takes four words:
@@ -29,6 +33,11 @@ export class Tape {
   }
 
   finish(node: number, end: number, count: number): void {
+    if (count > kMostCounted)
+      throw new TailraceError(
+        errorTable.json_size.code,
+        `${errorTable.json_size.text}: an array or object has more than ${kMostCounted} elements`,
+      );
     const at = node * 4;
     this.words[at] = ((this.words[at] as number) | (count << 4)) >>> 0;
     this.words[at + 2] = end;
@@ -56,7 +65,12 @@ export class Tape {
   }
 
   private grow(): void {
-    const words = new Uint32Array(this.words.length * 2);
+    let words: Uint32Array;
+    try {
+      words = new Uint32Array(this.words.length * 2);
+    } catch {
+      throw new TailraceError(errorTable.out_of_memory.code, errorTable.out_of_memory.text);
+    }
     words.set(this.words);
     this.words = words;
   }

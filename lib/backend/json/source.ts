@@ -1,6 +1,6 @@
 // The text of a document as the fallback reads it: a string with its units, or bytes. Cuts pieces out as strings.
 
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 
 export type Units = Uint8Array | Uint16Array;
 
@@ -30,11 +30,30 @@ type Decode = (this: Uint8Array, start: number, end: number) => string;
 /** Buffer's own decoder without the layers above it, where the runtime has it under this name (Node and Bun do). */
 const utf8Slice = (Buffer.prototype as unknown as { utf8Slice?: Decode }).utf8Slice;
 
+/** Node 20 aborts the process when more bytes than an int counts are to be a string. */
+const kMostDecoded = 0x7fff_ffff;
+
 /** bytes[start, end) as buf.toString('utf8') decodes it. */
 export function decode(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > kMostDecoded)
+    throw Object.assign(new Error('Cannot create a string of more than 2 GB'), {
+      code: 'ERR_STRING_TOO_LONG',
+    });
   return utf8Slice === undefined
     ? bufferOf(bytes).toString('utf8', start, end)
     : utf8Slice.call(bytes, start, end);
+}
+
+/** The same; undefined: it has more units than a string can have (V8: 2^29 - 24). */
+export function decodeIfShort(bytes: Uint8Array, start: number, end: number): string | undefined {
+  // a unit takes one byte at least
+  if (end - start <= constants.MAX_STRING_LENGTH) return decode(bytes, start, end);
+  try {
+    return decode(bytes, start, end);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG') return undefined;
+    throw error;
+  }
 }
 
 class TextSource implements Source {

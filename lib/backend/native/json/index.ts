@@ -1,6 +1,7 @@
 // JSON on the native backend. Which parser is the faster one depends on size and on what has been compiled yet;
 // V8's is used wherever it is, and for all that is rare: exact errors, options, odd texts.
 
+import { constants } from 'node:buffer';
 import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
 import { exact, parseBytes, parseString } from '../../json/parse';
 import type { NativeAddon } from '../../load';
@@ -29,6 +30,10 @@ import { createMaterialiser } from './materialise';
 
 /** Below, JSON.parse has done its work before a crossing would have paid off. */
 const kSmallBytes = 256;
+/** As kMaxValueTapeBytes in native/json/value_tape.h: what is larger needs no room, V8 reads it. */
+const kMostBytes = 256 << 20;
+/** As kMaxOutlineBytes in native/json/outline.h. */
+const kMostOutlined = 0x7fff_ffff;
 /** From here on the text's own decoder is worth a crossing when V8 parses. */
 const kOwnTextBytes = 1024;
 /**
@@ -95,7 +100,9 @@ function make(addon: NativeAddon): JsonBackend {
     end: number,
     options: JsonParseOptions | undefined,
   ): unknown {
-    if (options !== undefined || end - start < kOwnTextBytes) return parseBytes(bytes, start, end, options);
+    const size = end - start;
+    if (options !== undefined || size < kOwnTextBytes || size > constants.MAX_STRING_LENGTH)
+      return parseBytes(bytes, start, end, options);
     const text = native.text(bytes, start, end);
     if (text === undefined) return parseBytes(bytes, start, end, options);
     try {
@@ -148,7 +155,7 @@ function make(addon: NativeAddon): JsonBackend {
     options: JsonParseOptions | undefined,
   ): unknown {
     const size = end - start;
-    if (size < kSmallBytes) return parseBytes(bytes, start, end, options);
+    if (size < kSmallBytes || size > kMostBytes) return theirs(bytes, start, end, options);
     const kind = kindOf(bytes, start, size);
     if (!isOurs(kind) || !arraysAreBare()) return theirs(bytes, start, end, options);
     const value = ours(bytes, start, end, options);
@@ -174,6 +181,12 @@ function make(addon: NativeAddon): JsonBackend {
   let encoder: ((value: unknown) => Buffer | undefined) | undefined;
   let joiner: JsonBackend['lines'] | undefined;
 
+  /** What can be outlined. */
+  function fitting(input: string | Uint8Array): string | Uint8Array {
+    if (input.length > kMostOutlined) throw exact().tooLarge('2 GB');
+    return input;
+  }
+
   /** The error of a text the core refused. */
   function failure(input: string | Uint8Array, options: JsonParseOptions | undefined): Error {
     const found = exact().locateFailure(input, 0, input.length, options);
@@ -189,7 +202,8 @@ function make(addon: NativeAddon): JsonBackend {
     },
     parseRange,
     validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
-      if (typeof input === 'string') return fallback().validate(input, options);
+      if (typeof input === 'string' || input.length > kMostOutlined)
+        return fallback().validate(input, options);
       const depth = options?.maxDepth ?? kJsonNoDepthLimit;
       // without memory of the core's, V8's answers
       return (
@@ -198,13 +212,16 @@ function make(addon: NativeAddon): JsonBackend {
     },
     minify(input: string | Uint8Array): Buffer {
       if (typeof input === 'string') return fallback().minify(input);
-      const good = native.check(input, 0, input.length, 0, kJsonNoDepthLimit);
+      const good =
+        input.length > kMostOutlined
+          ? fallback().validate(input, undefined)
+          : native.check(input, 0, input.length, 0, kJsonNoDepthLimit);
       if (good === undefined) return fallback().minify(input);
       if (!good) throw failure(input, undefined);
       return native.minifyText(input, 0, input.length) ?? fallback().minify(input);
     },
-    open: (input, options) => documents().open(input, options),
-    openAsync: (input, options) => documents().openAsync(input, options),
+    open: (input, options) => documents().open(fitting(input), options),
+    openAsync: async (input, options) => documents().openAsync(fitting(input), options),
     openShared: (shared) => documents().openShared(shared),
     openLines: (bytes, start, end, maxLine) => documents().openLines(bytes, start, end, maxLine),
     lines(bytes, start, end, maxLine, values) {
