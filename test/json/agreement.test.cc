@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tape_text.h"
+#include "times.h"
 
 using namespace tailrace::json;
 
@@ -78,7 +79,8 @@ class Maker {
 
 TEST_CASE("valid and broken texts: every reader and every kernel agree") {
   test::Everything everything;
-  for (uint64_t seed = 1; seed <= 3000; seed++) {
+  const uint64_t seeds = static_cast<uint64_t>(tailrace::test_times(3000));
+  for (uint64_t seed = 1; seed <= seeds; seed++) {
     Maker maker(seed);
     std::string text = "[" + maker.value(5) + "," + maker.value(4) + "]";
     everything.small_chunks = seed % 3 == 0;

@@ -8,6 +8,8 @@
 #include <random>
 #include <string>
 
+#include "times.h"
+
 using namespace tailrace::json;
 
 namespace {
@@ -66,7 +68,7 @@ TEST_CASE("chosen numbers") {
 TEST_CASE("random numbers: bits, digits, halfway cases") {
   std::mt19937_64 random(7);
   char text[128];
-  for (int i = 0; i < 200'000; i++) {
+  for (int i = tailrace::test_times(200'000); i > 0; i--) {
     uint64_t bits = random();
     double value;
     memcpy(&value, &bits, sizeof value);
