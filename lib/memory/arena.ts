@@ -24,8 +24,6 @@ export class Arena {
   readonly blocks: number;
   /** Number of its first block. */
   readonly base: number;
-  /** For zeroing without a call. */
-  readonly words: Float64Array;
 
   constructor(heap: SizeHeap, buffer: ArrayBuffer, blockBytes: number, base: number) {
     this.heap = heap;
@@ -33,7 +31,6 @@ export class Arena {
     this.blockBytes = blockBytes;
     this.blocks = Math.floor(buffer.byteLength / blockBytes);
     this.base = base;
-    this.words = new Float64Array(buffer, 0, Math.floor(buffer.byteLength / 8));
   }
 
   /** A new view of the block with that number, marked as free. */
@@ -61,6 +58,8 @@ export class Mark extends Given {
   readonly #heap: SizeHeap;
   readonly #number: number;
   #state = kFree;
+  /** The whole block as words, once it was zeroed. */
+  #words: Float64Array | undefined;
 
   constructor(view: Buffer, heap: SizeHeap, number: number) {
     super(view);
@@ -84,5 +83,20 @@ export class Mark extends Given {
 
   static setState(object: object, state: number): void {
     (object as Mark).#state = state;
+  }
+
+  /**
+   * The whole block as words, for zeroing it without a call: made when it is first zeroed, since a view of its own takes half the time
+   * of one over the arena (its length and place need not be computed).
+   */
+  static wordsOf(object: object): Float64Array {
+    return (object as Mark).#words ?? Mark.#makeWords(object as Buffer);
+  }
+
+  static #makeWords(view: Buffer): Float64Array {
+    const mark = view as unknown as Mark;
+    const words = new Float64Array(view.buffer, view.byteOffset, mark.#heap.blockBytes >> 3);
+    mark.#words = words;
+    return words;
   }
 }

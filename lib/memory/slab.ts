@@ -13,9 +13,17 @@ import { Guard, type Outlived } from './guard';
 import { runScope, SlabLease, type SlabScope } from './scope';
 import { kMaxPooledBytes, kSizeClasses, sizeClassOf, sizeOfClass } from './size-classes';
 import { SizeHeap, type SizeStats } from './size-heap';
+import { kMaxZeroedWords, zeroWords } from './zero';
 
-/** Zeroed by a loop up to here, by fill() above. */
-const kLoopBytes = 512;
+// Bound once: a look-up in another module's exports at each step would be a third of an allocation.
+const { heapOf, stateOf, setState, wordsOf } = Mark;
+const classOf = sizeClassOf;
+const zero = zeroWords;
+const kUsed = kLive;
+const kUnused = kFree;
+const kMaxWordBytes = kMaxZeroedWords * 8;
+/** Buffer.prototype.fill looks at its arguments for 10 to 25 ns first. */
+const { fill } = Uint8Array.prototype;
 
 export interface SlabStats {
   /** Bytes of ArrayBuffers held. */
@@ -70,46 +78,24 @@ export class Slab {
   alloc(size: number): Buffer {
     const buffer = this.allocUnsafe(size);
     if (size > kMaxPooledBytes) return buffer; // an ArrayBuffer of its own, just made
-    // The loop writes whole words: there is room for that in a block, but not before a guard's canary.
-    if (size > kLoopBytes || this.#guard !== undefined) {
-      buffer.fill(0);
-      return buffer;
-    }
-    const number = Mark.numberOf(buffer);
-    const arena = (Mark.heapOf(buffer) as SizeHeap).arenaOf(number);
-    const words = arena.words;
-    const from = arena.offsetOf(number) >> 3;
-    const to = from + (((size + 15) >> 4) << 1); // blocks are multiples of 16
-    let i = from;
-    for (; i + 8 <= to; i += 8) {
-      words[i] = 0;
-      words[i + 1] = 0;
-      words[i + 2] = 0;
-      words[i + 3] = 0;
-      words[i + 4] = 0;
-      words[i + 5] = 0;
-      words[i + 6] = 0;
-      words[i + 7] = 0;
-    }
-    for (; i < to; i += 2) {
-      words[i] = 0;
-      words[i + 1] = 0;
-    }
+    // Whole words are written: there is room for that in a block, but not before a guard's canary.
+    if (size > kMaxWordBytes || this.#guard !== undefined) fill.call(buffer, 0);
+    else zero(wordsOf(buffer));
     return buffer;
   }
 
   /** The same with whatever bytes the last user left: of this slab only. */
   allocUnsafe(size: number): Buffer {
-    if (typeof size !== 'number' || !(size >= 0 && size <= this.#pooledBytes) || size !== (size | 0)) {
+    if (typeof size !== 'number' || size >>> 0 !== size || size > this.#pooledBytes) {
       return this.#allocSlow(size);
     }
-    const heap = this.#heaps[sizeClassOf(size)] as SizeHeap;
+    const heap = this.#heaps[classOf(size)] as SizeHeap;
     const top = heap.count - 1;
     if (top < 0) return this.#fresh(heap, size);
     const view = heap.free[top] as Buffer;
     if (view.length !== size) return this.#fresh(heap, size);
     heap.count = top;
-    Mark.setState(view, kLive);
+    setState(view, kUsed);
     this.#allocations++;
     return view;
   }
@@ -118,7 +104,7 @@ export class Slab {
   #fresh(heap: SizeHeap, size: number): Buffer {
     const number = this.#takeBlock(heap);
     const view = heap.arenaOf(number).view(number, size);
-    Mark.setState(view, kLive);
+    setState(view, kUsed);
     this.#allocations++;
     return view;
   }
@@ -148,14 +134,19 @@ export class Slab {
    * (ERR_TAILRACE_FOREIGN_BUFFER, ERR_TAILRACE_DOUBLE_FREE) and changes nothing then.
    */
   free(buffer: Buffer): void {
-    const heap = typeof buffer === 'object' && buffer !== null ? Mark.heapOf(buffer) : undefined;
+    let heap: SizeHeap | undefined;
+    try {
+      heap = heapOf(buffer);
+    } catch {
+      // No object at all. To ask first would cost every other a tenth.
+    }
     if (heap === undefined) throw foreign(buffer);
     // Without a length: an empty one, or its arena was detached.
-    if (Mark.stateOf(buffer) !== kLive || heap.owner !== this || buffer.length === 0) {
+    if (stateOf(buffer) !== kUsed || heap.owner !== this || buffer.length === 0) {
       this.#freeSlow(buffer, heap);
       return;
     }
-    Mark.setState(buffer, kFree);
+    setState(buffer, kUnused);
     heap.free[heap.count++] = buffer;
   }
 
@@ -234,7 +225,7 @@ export class Slab {
 
   /** @internal Makes `watcher` hear of the end of a buffer just allocated. */
   watch(buffer: Buffer, watcher: Watcher): void {
-    Mark.setState(buffer, kWatched);
+    setState(buffer, kWatched);
     this.#watchers.set(buffer, watcher);
   }
 
@@ -278,19 +269,19 @@ export class Slab {
     if (!pooled) this.#large.add(heap);
     this.#allocations++;
     const view = arena.view(number, size);
-    Mark.setState(view, kWatched); // so that free() comes by freeSlow
+    setState(view, kWatched); // so that free() comes by freeSlow
     guard?.allocated(arena, number, view);
     return view;
   }
 
   #freeSlow(buffer: Buffer, heap: SizeHeap): void {
     if (heap.owner !== this) throw foreign(buffer);
-    if (Mark.stateOf(buffer) === kFree) throw freedTwice(this.#guard?.siteOf(buffer));
+    if (stateOf(buffer) === kFree) throw freedTwice(this.#guard?.siteOf(buffer));
     const number = Mark.numberOf(buffer);
     const arena = heap.arenas[number >> kArenaShift];
     if (arena?.buffer !== buffer.buffer || arena.buffer.byteLength === 0) {
       // A program has detached its arena: there is nothing to be taken back.
-      Mark.setState(buffer, kFree);
+      setState(buffer, kFree);
       if (arena?.buffer.byteLength === 0) this.#drop(heap, arena);
       throw foreign(buffer);
     }
@@ -300,7 +291,7 @@ export class Slab {
       this.#watchers.delete(buffer);
       watcher.freed(buffer);
     }
-    Mark.setState(buffer, kFree);
+    setState(buffer, kFree);
     if (this.#large.delete(heap)) {
       this.#reserved -= arena.buffer.byteLength;
       this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
