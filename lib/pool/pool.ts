@@ -8,6 +8,7 @@
 import { ClosedError, InvalidArgument, QueueFullError, TailraceError } from '../errors';
 import { type Entry, IdleList } from './idle';
 import { milliseconds, type PoolSettings } from './options';
+import { Retry } from './retry';
 import { Waiter, Waiters } from './waiters';
 
 export const poolCodes = {
@@ -35,6 +36,10 @@ export class Pool<T> {
   readonly #entries = new Map<T, Entry<T>>();
   readonly #idle: IdleList<T>;
   readonly #waiters = new Waiters<T>();
+  /** Of constructions for min: one first, the others when it has worked. */
+  readonly #retry = new Retry(() => {
+    if (this.size < this.#settings.min) this.#create(false);
+  });
   /** Items under construction. */
   #creating = 0;
   /** Items being checked before somebody gets them: they will serve a waiter, most likely. */
@@ -177,7 +182,9 @@ export class Pool<T> {
     this.#generation++;
     for (const entry of this.#idle.takeAll()) this.#discard(entry);
     await Promise.all(this.#destroying);
-    if (this.#closed === undefined) this.#fillUp();
+    if (this.#closed !== undefined) return;
+    this.#retry.reset();
+    this.#fillUp();
   }
 
   /**
@@ -191,6 +198,7 @@ export class Pool<T> {
 
   async #close(): Promise<void> {
     await null; // so that #closed is set before anything below looks at it
+    this.#retry.reset();
     while (this.#waiters.first !== undefined)
       this.#waiters.first.fail(new ClosedError('the pool was closed'));
     for (const entry of this.#idle.takeAll()) this.#discard(entry);
@@ -335,6 +343,7 @@ export class Pool<T> {
   }
 
   #fillUp(): void {
+    if (this.#retry.waiting) return;
     while (this.size < this.#settings.min && this.#closed === undefined) this.#create(false);
   }
 
@@ -376,6 +385,8 @@ export class Pool<T> {
     if (this.#closed !== undefined || generation !== this.#generation) this.#discard(entry);
     else if (waiter !== undefined) waiter.give(this.#hand(entry));
     else this.#rest(entry);
+    this.#retry.reset();
+    this.#fillUp();
   }
 
   #notCreated(error: unknown, wanted: boolean): void {
@@ -384,6 +395,7 @@ export class Pool<T> {
     if (waiter !== undefined) waiter.fail(error);
     else if (this.#closed === undefined) this.#settings.onError(error);
     this.#checkGone();
+    if (this.size < this.#settings.min && this.#closed === undefined) this.#retry.failed();
     // The others still wait: the next construction may work. Each failure takes one waiter with it, so this ends.
     this.#serve();
   }

@@ -344,7 +344,90 @@ test('min whose create fails tells onError', async () => {
   await turn();
   assert.deepEqual(errors, [failure]);
   assert.deepEqual(counts(items), [0, 0, 0]);
+  await items.close(); // or it would try again
 });
+
+/** Runs with timers that only go off when told to: `timers` are those that wait, oldest first. */
+async function withTimers(run: (timers: { ms: number; go(): void }[]) => Promise<void>): Promise<void> {
+  const { setTimeout: real, clearTimeout: clear } = globalThis;
+  const timers: { ms: number; go(): void }[] = [];
+  globalThis.setTimeout = ((go: () => void, ms: number) => {
+    const timer = {
+      ms,
+      referenced: true,
+      go: () => {
+        assert.ok(!timer.referenced, 'a timer would keep the process alive');
+        timers.splice(timers.indexOf(timer), 1);
+        go();
+      },
+      unref: () => {
+        timer.referenced = false;
+      },
+    };
+    timers.push(timer);
+    return timer;
+  }) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = ((timer: (typeof timers)[number]) => {
+    if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
+  }) as unknown as typeof clearTimeout;
+  try {
+    await run(timers);
+  } finally {
+    globalThis.setTimeout = real;
+    globalThis.clearTimeout = clear;
+  }
+}
+
+test('min whose create fails is tried again, later each time, and filled up when it works', () =>
+  withTimers(async (timers) => {
+    let down = true;
+    let attempts = 0;
+    const failure = new Error('down');
+    const { items, errors } = numbered({
+      min: 3,
+      max: 5,
+      create: () => {
+        attempts++;
+        return down ? Promise.reject(failure) : Promise.resolve({ id: attempts, good: true });
+      },
+    });
+    await turn();
+    assert.equal(attempts, 3);
+    let most = 100;
+    for (let round = 0; round < 12; round++) {
+      assert.equal(timers.length, 1, 'one timer, however many failed');
+      const [timer] = timers;
+      assert.ok(timer!.ms >= most / 2 && timer!.ms <= most, `${timer!.ms} ms in round ${round}`);
+      most = Math.min(30_000, most * 2);
+      timer!.go();
+      await turn();
+      assert.equal(attempts, 4 + round, 'one at a time');
+    }
+    assert.equal(errors.length, attempts);
+    await assert.rejects(items.acquire(), failure); // its own attempt, and no second timer
+    assert.equal(timers.length, 1);
+    down = false;
+    const item = await items.acquire(); // this is how it is known
+    await turn();
+    assert.equal(timers.length, 0);
+    assert.equal(items.size, 3);
+    items.release(item);
+    down = true;
+    await items.clear();
+    await turn();
+    assert.ok(timers[0]!.ms <= 100, 'the first failure again');
+    assert.equal(items.size, 0);
+    down = false;
+    timers[0]!.go();
+    await turn();
+    assert.deepEqual(counts(items), [3, 3, 0]);
+    down = true;
+    items.destroy(await items.acquire());
+    await turn();
+    assert.equal(timers.length, 1);
+    await items.close();
+    assert.equal(timers.length, 0, 'a closed pool tries nothing');
+  }));
 
 test('use brings the item back whatever happens', async () => {
   const { items, destroyed } = numbered({ max: 1 });
