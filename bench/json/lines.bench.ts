@@ -9,10 +9,12 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { runtimeInfo } from '../../lib';
 import * as json from '../../lib/json';
+import * as sched from '../../lib/sched';
 import { interval, median, seeded, shownRatio, shownTime } from '../support/stats';
 
 const kLines = 4000;
 const kChunk = 64 * 1024;
+const kLargeChunk = 1024 * 1024;
 const kBlocks = 21;
 
 interface Wanted {
@@ -48,9 +50,11 @@ const record = (id: number) => ({
 const bytes = Buffer.from(
   Array.from({ length: kLines }, (_, i) => `${JSON.stringify(record(i))}\n`).join(''),
 );
-const chunks: Buffer[] = [];
-for (let at = 0; at < bytes.length; at += kChunk) chunks.push(bytes.subarray(at, at + kChunk));
-const stream = () => Readable.from(chunks, { objectMode: false });
+const stream = (chunk = kChunk) => {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += chunk) chunks.push(bytes.subarray(at, at + chunk));
+  return Readable.from(chunks, { objectMode: false });
+};
 
 const decoder = json.decoder({
   type: 'object',
@@ -67,13 +71,19 @@ async function readline(): Promise<number> {
   return sum;
 }
 
+async function inBatches(chunk: number, procs: number): Promise<number> {
+  const before = sched.procs(procs);
+  let sum = 0;
+  for await (const batch of json.lines<Wanted>(stream(chunk), { decoder, batch: true }))
+    for (const item of batch) sum += taken(item);
+  sched.procs(before);
+  return sum;
+}
+
 const ways: Record<string, () => Promise<number>> = {
-  'decoder, batches': async () => {
-    let sum = 0;
-    for await (const batch of json.lines<Wanted>(stream(), { decoder, batch: true }))
-      for (const item of batch) sum += taken(item);
-    return sum;
-  },
+  'decoder, batches': () => inBatches(kChunk, sched.procs()),
+  'the same, chunks of 1 MB, one P': () => inBatches(kLargeChunk, 1),
+  'the same, chunks of 1 MB, all Ps': () => inBatches(kLargeChunk, sched.procs()),
   decoder: async () => {
     let sum = 0;
     for await (const item of json.lines<Wanted>(stream(), { decoder })) sum += taken(item);
@@ -142,7 +152,7 @@ async function main(): Promise<void> {
     const ratios = own.map((ns, k) => (peer[k] as number) / ns);
     const [low, high] = interval(ratios);
     console.log(
-      `${name.padEnd(30)}${shownRatio({ median: median(ratios), low, high }).padEnd(24)}${shownTime(median(own))} a line`,
+      `${name.padEnd(34)}${shownRatio({ median: median(ratios), low, high }).padEnd(24)}${shownTime(median(own))} a line`,
     );
   });
 }
