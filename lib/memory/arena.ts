@@ -24,6 +24,13 @@ export class Arena {
   readonly blocks: number;
   /** Number of its first block. */
   readonly base: number;
+  /** Views of free blocks that nobody has needed since they were set aside (SizeHeap.setAside). */
+  readonly aside: Buffer[] = [];
+  /** How many of its free blocks have no view; how many of them rest (SizeHeap.purge). */
+  bare = 0;
+  resting = 0;
+  /** When it was first seen with all blocks aside or bare (ms of performance.now()); 0: one was needed since. */
+  idleSince = 0;
 
   constructor(heap: SizeHeap, buffer: ArrayBuffer, blockBytes: number, base: number) {
     this.heap = heap;
@@ -31,6 +38,11 @@ export class Arena {
     this.blockBytes = blockBytes;
     this.blocks = Math.floor(buffer.byteLength / blockBytes);
     this.base = base;
+  }
+
+  /** Free blocks that no allocation pops as they are; all of them: it can go. */
+  get idle(): number {
+    return this.aside.length + this.bare + this.resting;
   }
 
   /** A new view of the block with that number, marked as free. */

@@ -29,6 +29,11 @@ export interface SlabOptions {
    * line that allocated. Slow. Default: false, true where the addon is a debug build or TAILRACE_DEBUG has `guard=1`.
    */
   guard?: boolean | undefined;
+  /**
+   * Memory that was free for this long (milliseconds, up to twice as much) goes back by itself: arenas of whose buffers none was
+   * needed. Infinity: only purge() gives back. Default: 1000. Without effect with guard: true.
+   */
+  decayMs?: number | undefined;
 }
 
 /**
@@ -44,13 +49,16 @@ export function slab(options: SlabOptions = {}): Slab {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgument('options', 'an object', options);
   }
-  onlyKnown(options, ['limit', 'guard']);
-  const { limit = Infinity, guard = backend().memory.guarded } = options;
+  onlyKnown(options, ['limit', 'guard', 'decayMs']);
+  const { limit = Infinity, guard = backend().memory.guarded, decayMs = 1000 } = options;
   if (typeof limit !== 'number' || !(limit > 0) || (limit !== Infinity && !Number.isSafeInteger(limit))) {
     throw new InvalidArgument('limit', 'a positive integer of bytes', limit);
   }
   if (typeof guard !== 'boolean') throw new InvalidArgument('guard', 'true or false', guard);
-  return new Slab(backend().memory, limit, guard);
+  if (typeof decayMs !== 'number' || !(decayMs >= 0)) {
+    throw new InvalidArgument('decayMs', 'a number of milliseconds from 0', decayMs);
+  }
+  return new Slab(backend().memory, limit, guard, decayMs);
 }
 
 /** The heap of the native core: connections, requests, documents. Not that of slabs. One for all threads of the process. */

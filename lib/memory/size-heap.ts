@@ -5,6 +5,10 @@
 // step waits for the one before.) What has no view that could be used again stands behind it as numbers: blocks of a
 // new arena, and those whose pages the system has.
 //
+// An arena can go when none of its blocks was needed for a while. The fast paths count nothing, so it is found out by
+// setting free views aside, to their arenas: what an allocation needs of them it brings back, of the fullest arena first,
+// and an arena whose blocks have all been aside for long enough is one that nobody needs.
+//
 // Arenas grow with what the size has in use (an eighth of it), so that few buffers hold little memory and many
 // buffers need few arenas.
 
@@ -12,6 +16,8 @@ import type { MemoryBackend } from '../backend/contract';
 import { Arena, kArenaBlocks, kArenaShift, Mark } from './arena';
 
 const kMaxArenaBytes = 1 << 20;
+/** Views that come back at once from those set aside. */
+const kBack = 64;
 
 /** Free blocks next to each other whose pages the system has back. */
 interface RestingRun {
@@ -42,6 +48,7 @@ export class SizeHeap {
   /** Numbers of free blocks without a view, the next one last; those before #oldest are taken. */
   #bare: number[] = [];
   #oldest = 0;
+  #aside = 0;
   #blocks = 0;
   #resting: RestingRun[] = [];
   #restingBlocks = 0;
@@ -60,12 +67,12 @@ export class SizeHeap {
 
   /** Whether a block is free, with a view or without. */
   get hasFree(): boolean {
-    return this.count > 0 || this.#bare.length > this.#oldest;
+    return this.count + this.#aside > 0 || this.#bare.length > this.#oldest;
   }
 
   /** Takes a free block: its number. Only when hasFree. The view it had is none any more. */
   takeNumber(): number {
-    if (this.count === 0) return this.#bare.pop() as number;
+    if (this.count === 0 && !this.bringBack()) return this.#taken(this.#bare.pop() as number);
     return Mark.numberOf(this.free[--this.count] as Buffer);
   }
 
@@ -76,6 +83,13 @@ export class SizeHeap {
   takeOldest(): number {
     const number = this.#bare[this.#oldest++] as number;
     if (this.#oldest >= 1024 && this.#oldest * 2 > this.#bare.length) this.#forgetTaken();
+    return this.#taken(number);
+  }
+
+  #taken(number: number): number {
+    const arena = this.arenaOf(number);
+    arena.bare--;
+    arena.idleSince = 0;
     return number;
   }
 
@@ -87,6 +101,45 @@ export class SizeHeap {
   /** Gives a free block back that will not be used by the view it had. */
   giveNumber(number: number): void {
     this.#bare.push(number);
+    this.arenaOf(number).bare++;
+  }
+
+  /** Sets up to `most` free views aside. Returns how many. */
+  setAside(most: number): number {
+    const least = Math.max(0, this.count - most);
+    const views = this.free.splice(least, this.count - least);
+    this.free.length = least;
+    this.count = least;
+    for (const view of views) this.arenaOf(Mark.numberOf(view)).aside.push(view);
+    this.#aside += views.length;
+    return views.length;
+  }
+
+  /** Makes some of what is aside free again, of the arena that has most in use. False when nothing is. */
+  bringBack(): boolean {
+    if (this.#aside === 0) return false;
+    let fullest: Arena | undefined;
+    for (const arena of this.arenas) {
+      if (arena === undefined || arena.aside.length === 0) continue;
+      if (fullest === undefined || arena.blocks - arena.idle > fullest.blocks - fullest.idle) fullest = arena;
+    }
+    const { aside } = fullest as Arena;
+    (fullest as Arena).idleSince = 0;
+    for (let i = 0; i < kBack && aside.length > 0; i++) {
+      this.free[this.count++] = aside.pop() as Buffer;
+      this.#aside--;
+    }
+    return true;
+  }
+
+  /** An arena of whose blocks none was needed for `ms`, as far as calls of this have seen until now. */
+  idleArena(now: number, ms: number): Arena | undefined {
+    for (const arena of this.arenas) {
+      if (arena === undefined || arena.idle < arena.blocks) continue;
+      if (arena.idleSince === 0) arena.idleSince = now;
+      else if (now - arena.idleSince >= ms) return arena;
+    }
+    return undefined;
   }
 
   /** Bytes that the next arena would take; 0 when resting blocks do. */
@@ -107,7 +160,8 @@ export class SizeHeap {
     const run = this.#resting.pop();
     if (run !== undefined) {
       this.#restingBlocks -= run.count;
-      for (let i = run.count - 1; i >= 0; i--) this.#bare.push(run.first + i);
+      run.arena.resting -= run.count;
+      for (let i = run.count - 1; i >= 0; i--) this.giveNumber(run.first + i);
       return 0;
     }
     const blocks = this.#nextBlocks();
@@ -117,12 +171,12 @@ export class SizeHeap {
     const arena = new Arena(this, buffer, this.blockBytes, slot * kArenaBlocks);
     this.arenas[slot] = arena;
     this.#blocks += blocks;
-    for (let block = blocks - 1; block >= 0; block--) this.#bare.push(arena.base + block);
+    for (let block = blocks - 1; block >= 0; block--) this.giveNumber(arena.base + block);
     return buffer.byteLength;
   }
 
   /**
-   * Forgets an arena whose memory is gone, with all its blocks. Returns how many of them were in use. Their views become
+   * Forgets an arena whose memory is gone, or that nobody needs, with all its blocks. Returns how many of them were in use. Their views become
    * strangers: arenaOf() gives undefined for them until the slot is used again, and `buffer.buffer` tells then.
    */
   drop(arena: Arena): number {
@@ -131,15 +185,24 @@ export class SizeHeap {
     this.#forgetTaken();
     const stays = (number: number) => number >> kArenaShift !== slot;
     this.arenas[slot] = undefined;
-    const views = this.free.slice(0, this.count).filter((view) => stays(Mark.numberOf(view)));
-    this.free.length = 0;
-    this.free.push(...views);
-    this.count = views.length;
-    this.#bare = this.#bare.filter(stays);
+    this.#aside -= arena.aside.length;
+    if (arena.bare > 0) this.#bare = this.#bare.filter(stays);
+    // All of them are listed in an arena that is idle; else some may be free.
+    if (arena.idle < arena.blocks) this.#filterFree(stays);
     this.#blocks -= arena.blocks;
     this.#resting = this.#resting.filter((run) => run.arena !== arena);
     this.#restingBlocks = this.#resting.reduce((sum, run) => sum + run.count, 0);
     return before - this.stats().inUse;
+  }
+
+  #filterFree(stays: (number: number) => boolean): void {
+    let count = 0;
+    for (let i = 0; i < this.count; i++) {
+      const view = this.free[i] as Buffer;
+      if (stays(Mark.numberOf(view))) this.free[count++] = view;
+    }
+    this.free.length = count;
+    this.count = count;
   }
 
   /**
@@ -189,6 +252,14 @@ export class SizeHeap {
       const view = this.free[i] as Buffer;
       put(Mark.numberOf(view), view);
     }
+    for (const arena of this.arenas) {
+      if (arena === undefined) continue;
+      for (const view of arena.aside) put(Mark.numberOf(view), view);
+      arena.aside.length = 0;
+      arena.bare = arena.resting = 0;
+      arena.idleSince = 0;
+    }
+    this.#aside = 0;
     this.#bare = [];
     this.free.length = 0;
     this.count = 0;
@@ -212,13 +283,14 @@ export class SizeHeap {
         backend?.giveBack(arena.buffer, first * this.blockBytes, (end - first) * this.blockBytes) ?? 0;
       if (bytes > 0) {
         this.#resting.push({ arena, first: number, count: end - first, bytes });
+        arena.resting += end - first;
         // Runs that rested already were asked to rest again: count only what is new.
         const inside = known.filter((run) => run.first >= number && run.first < arena.base + end);
         givenBack += Math.max(0, bytes - inside.reduce((sum, run) => sum + run.bytes, 0));
       } else {
         for (let block = end - 1; block >= first; block--) {
           const view = free[block];
-          if (view === true) this.#bare.push(arena.base + block);
+          if (view === true) this.giveNumber(arena.base + block);
           else this.free[this.count++] = view as Buffer;
         }
       }
@@ -227,9 +299,9 @@ export class SizeHeap {
     return givenBack;
   }
 
-  /** Bytes of arenas whose pages the system has. */
-  restingBytes(): number {
-    return this.#resting.reduce((sum, run) => sum + run.bytes, 0);
+  /** Bytes of arenas, or of that one, whose pages the system has. */
+  restingBytes(of?: Arena): number {
+    return this.#resting.reduce((sum, { arena, bytes }) => sum + ((of ?? arena) === arena ? bytes : 0), 0);
   }
 
   stats(): SizeStats {
@@ -237,7 +309,8 @@ export class SizeHeap {
       size: this.blockBytes,
       arenas: this.arenas.reduce((sum, arena) => sum + (arena === undefined ? 0 : 1), 0),
       blocks: this.#blocks,
-      inUse: this.#blocks - this.count - (this.#bare.length - this.#oldest) - this.#restingBlocks,
+      inUse:
+        this.#blocks - this.count - this.#aside - (this.#bare.length - this.#oldest) - this.#restingBlocks,
     };
   }
 }

@@ -8,6 +8,7 @@ import { constants } from 'node:buffer';
 import type { MemoryBackend } from '../backend/contract';
 import { InvalidArgument, LimitError } from '../errors';
 import { type Arena, kArenaShift, kFree, kLive, kWatched, Mark } from './arena';
+import { Decay } from './decay';
 import { SlabError, slabCodes } from './errors';
 import { Guard, type Outlived } from './guard';
 import { runScope, SlabLease, type SlabScope } from './scope';
@@ -32,6 +33,8 @@ export interface SlabStats {
   committed: number;
   /** Bytes handed out, counted by the size of their blocks. */
   inUse: number;
+  /** Bytes given back to the system or to V8, ever: by purge() and by decay. */
+  givenBack: number;
   /** Buffers ever handed out, and handed back. */
   allocations: number;
   frees: number;
@@ -57,18 +60,22 @@ export class Slab {
   readonly #watchers = new Map<Buffer, Watcher>();
   /** Largest size of the fast path: none in guard mode. */
   readonly #pooledBytes: number;
+  /** None in guard mode, whose blocks must keep their pattern. */
+  readonly #decay: Decay | undefined;
   #reserved = 0;
+  #givenBack = 0;
   #allocations = 0;
   /** Buffers in use whose arena a program has detached. */
   #lost = 0;
 
   /** @internal Use slab(): it validates. */
-  constructor(backend: MemoryBackend, limit: number, guard: boolean) {
+  constructor(backend: MemoryBackend, limit: number, guard: boolean, decayMs: number) {
     this.#backend = backend;
     this.#limit = limit;
     this.#guard = guard ? new Guard() : undefined;
     this.#pooledBytes = guard ? -1 : kMaxPooledBytes;
     for (let i = 0; i < kSizeClasses; i++) this.#heaps.push(new SizeHeap(this, sizeOfClass(i)));
+    if (!guard) this.#decay = new Decay(this, decayMs);
   }
 
   /**
@@ -100,8 +107,9 @@ export class Slab {
     return view;
   }
 
-  /** A new view: of a block that has none, or had one of another length. */
+  /** A view that was set aside, or a new one: of a block that has none, or had one of another length. */
   #fresh(heap: SizeHeap, size: number): Buffer {
+    if (heap.count === 0 && heap.bringBack()) return this.allocUnsafe(size);
     const number = this.#takeBlock(heap);
     const view = heap.arenaOf(number).view(number, size);
     setState(view, kUsed);
@@ -186,6 +194,7 @@ export class Slab {
       reserved: this.#reserved,
       committed,
       inUse,
+      givenBack: this.#givenBack,
       allocations: this.#allocations,
       frees: this.#allocations - this.#lost - live,
       classes,
@@ -206,6 +215,7 @@ export class Slab {
       this.#reserved -= dropped;
       bytes += dropped + givenBack;
     }
+    this.#givenBack += bytes;
     return bytes;
   }
 
@@ -216,6 +226,21 @@ export class Slab {
    */
   explain(): Outlived[] {
     return this.#guard?.explain() ?? [];
+  }
+
+  /** @internal For Decay. */
+  get heaps(): readonly SizeHeap[] {
+    return this.#heaps;
+  }
+
+  /** @internal Lets go of an arena of which no block is in use or free to be popped. */
+  release(heap: SizeHeap, arena: Arena): number {
+    const bytes = arena.buffer.byteLength;
+    this.#givenBack += bytes - heap.restingBytes(arena);
+    this.#drop(heap, arena);
+    // It may be long until the garbage collector looks: let the pages go now.
+    this.#backend.giveBack(arena.buffer, 0, bytes);
+    return bytes;
   }
 
   /** @internal */
@@ -239,6 +264,7 @@ export class Slab {
       }
     }
     this.#reserved += heap.refill(this.#backend);
+    this.#decay?.start();
   }
 
   #allocSlow(size: number): Buffer {

@@ -208,6 +208,7 @@ export function conformance(name: string) {
       reserved: 0,
       committed: 0,
       inUse: 0,
+      givenBack: freed.reserved,
       allocations: 7,
       frees: 7,
       classes: [],

@@ -5,11 +5,13 @@ import { suite } from 'uvu';
 import { coreHeap } from '../../lib/memory';
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
+import { decays } from './decay';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onFallback();
 conformance('fallback').run();
+decays('fallback').run();
 guarded('fallback').run();
 misuse('fallback').run();
 

@@ -11,11 +11,13 @@ import { type CoreHeap, coreHeap, slab } from '../../lib/memory';
 import { serve } from '../../lib/server';
 import { onNative } from '../support/backends';
 import { conformance } from './conformance';
+import { decays } from './decay';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onNative();
 conformance('native').run();
+decays('native').run();
 guarded('native').run();
 misuse('native').run();
 

@@ -5,6 +5,7 @@ import { getEventListeners } from 'node:events';
 import { suite } from 'uvu';
 import { InvalidArgument } from '../../lib/errors';
 import { type Pool, type PoolOptions, pool } from '../../lib/pool';
+import { withFakeTime } from '../support/timers';
 
 const test = suite('pool');
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -347,39 +348,8 @@ test('min whose create fails tells onError', async () => {
   await items.close(); // or it would try again
 });
 
-/** Runs with timers that only go off when told to: `timers` are those that wait, oldest first. */
-async function withTimers(run: (timers: { ms: number; go(): void }[]) => Promise<void>): Promise<void> {
-  const { setTimeout: real, clearTimeout: clear } = globalThis;
-  const timers: { ms: number; go(): void }[] = [];
-  globalThis.setTimeout = ((go: () => void, ms: number) => {
-    const timer = {
-      ms,
-      referenced: true,
-      go: () => {
-        assert.ok(!timer.referenced, 'a timer would keep the process alive');
-        timers.splice(timers.indexOf(timer), 1);
-        go();
-      },
-      unref: () => {
-        timer.referenced = false;
-      },
-    };
-    timers.push(timer);
-    return timer;
-  }) as unknown as typeof setTimeout;
-  globalThis.clearTimeout = ((timer: (typeof timers)[number]) => {
-    if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
-  }) as unknown as typeof clearTimeout;
-  try {
-    await run(timers);
-  } finally {
-    globalThis.setTimeout = real;
-    globalThis.clearTimeout = clear;
-  }
-}
-
 test('min whose create fails is tried again, later each time, and filled up when it works', () =>
-  withTimers(async (timers) => {
+  withFakeTime(async ({ timers }) => {
     let down = true;
     let attempts = 0;
     const failure = new Error('down');
