@@ -201,7 +201,7 @@ void Cache::free_remote(void* p) noexcept {
     return;
   }
   check_and_poison(p, size_class);
-  central_lists[size_class].give(size_class, &p, 1);
+  central_lists[size_class].give_remote(size_class, p);
 }
 
 void Cache::flush() noexcept {

@@ -64,7 +64,10 @@ class Cache {
     if (p) free_large(p);
   }
 
-  /** From a thread that owns no Cache: straight to the central list, under its lock. nullptr is fine. */
+  /**
+   * From a thread that owns no Cache: onto a list of the block's class, without a lock but for large blocks
+   * and once a batch (central.h). nullptr is fine.
+   */
   static void free_remote(void* p) noexcept;
 
   /** Gives every free block back to the central lists. The owner only. */

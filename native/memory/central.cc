@@ -19,6 +19,34 @@ uint32_t most_waiting(unsigned size_class, uint32_t room) noexcept {
   return by_bytes < room ? by_bytes : room;
 }
 
+// The word of the remote list, and of each link in it: the block's address / 16 below, the number of blocks
+// from it on above. Blocks are aligned to 16 and no address of a user has more than 56 bits.
+constexpr unsigned kCountShift = 52;
+
+uint64_t remote_word(const void* p, uint64_t count) noexcept {
+  return reinterpret_cast<uintptr_t>(p) >> 4 | count << kCountShift;
+}
+void* remote_block(uint64_t word) noexcept {
+  return reinterpret_cast<void*>((word & ((uint64_t{1} << kCountShift) - 1)) << 4);  // NOLINT
+}
+constexpr uint32_t remote_count(uint64_t word) noexcept { return static_cast<uint32_t>(word >> kCountShift); }
+
+constexpr uint32_t kLeastRemote = 8;  // for large blocks, whose batches are short
+
+/** The first word of a free block, which is poisoned but for this. */
+void set_link(void* p, uint64_t word) noexcept {
+  unpoison(p, sizeof(word));
+  std::memcpy(p, &word, sizeof(word));
+  poison(p, sizeof(word));
+}
+uint64_t link_of(void* p) noexcept {
+  uint64_t word;
+  unpoison(p, sizeof(word));
+  std::memcpy(&word, p, sizeof(word));
+  poison(p, sizeof(word));
+  return word;
+}
+
 }  // namespace
 
 void Central::unlink(Span* span) noexcept {
@@ -168,6 +196,7 @@ void Central::give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_
 
 uint32_t Central::take(unsigned size_class, void** out, uint32_t count) noexcept {
   LockGuard guard(mutex_);
+  if (waiting_count_ == 0) collect_remote(size_class);
   if (waiting_count_ > 0) {
     used_ = true;
     if (count > waiting_count_) count = waiting_count_;
@@ -180,6 +209,11 @@ uint32_t Central::take(unsigned size_class, void** out, uint32_t count) noexcept
 
 void Central::give(unsigned size_class, void* const* blocks, uint32_t count) noexcept {
   LockGuard guard(mutex_);
+  store(size_class, blocks, count);
+}
+
+/** Into the array as far as there is room, the others into their spans. Under the lock. */
+void Central::store(unsigned size_class, void* const* blocks, uint32_t count) noexcept {
   const uint32_t most = most_waiting(size_class, kWaiting);
   uint32_t room = most - waiting_count_;
   if (room > count) room = count;
@@ -191,8 +225,50 @@ void Central::give(unsigned size_class, void* const* blocks, uint32_t count) noe
   if (room < count) give_to_spans(blocks + room, count - room, page_heap.decay.now());
 }
 
-void Central::drain(bool always) noexcept {
+uint32_t Central::remote_batch(unsigned size_class) noexcept {
+  const uint32_t batch = kSizeClasses[size_class].batch;
+  return batch > kLeastRemote ? batch : kLeastRemote;
+}
+
+void Central::give_remote(unsigned size_class, void* p) noexcept {
+  // relaxed: only the number is used of it, no block is looked at
+  uint64_t head = remote_.load(std::memory_order_relaxed);
+  uint64_t word;
+  // Each failure is another thread's success. Nothing here can be confused by a block that was taken and came
+  // back meanwhile (ABA): the same word is the same top of a list of the same length, and no link is read.
+  do {
+    set_link(p, head);
+    word = remote_word(p, remote_count(head) + 1);
+    // release: the link, and what the thread did with the block before; partner: the exchange in
+    // collect_remote()
+  } while (!remote_.compare_exchange_weak(head, word, std::memory_order_release, std::memory_order_relaxed));
+  if (remote_count(word) < remote_batch(size_class)) return;
   LockGuard guard(mutex_);
+  collect_remote(size_class);
+}
+
+/** Takes the whole list of give_remote() into the array. Under the lock. */
+void Central::collect_remote(unsigned size_class) noexcept {
+  // relaxed: whether there is anything; the exchange decides
+  if (remote_.load(std::memory_order_relaxed) == 0) return;
+  // acquire: the blocks and their links; partner: the exchanges of all who pushed, in give_remote()
+  uint64_t word = remote_.exchange(0, std::memory_order_acquire);
+  void* blocks[64];
+  // By the number and not until a link ends: a block that was freed twice makes a ring.
+  for (uint32_t left = remote_count(word); left > 0;) {
+    uint32_t count = 0;
+    for (; left > 0 && count < 64; left--) {
+      void* p = remote_block(word);
+      word = link_of(p);
+      blocks[count++] = p;
+    }
+    store(size_class, blocks, count);
+  }
+}
+
+void Central::drain(unsigned size_class, bool always) noexcept {
+  LockGuard guard(mutex_);
+  collect_remote(size_class);
   if (used_) quiet_since_ns_ = page_heap.decay.now();
   if (always || !used_) {
     give_to_spans(waiting_, waiting_count_, quiet_since_ns_);
@@ -235,12 +311,14 @@ Central::Step Central::give_back(bool at_once) noexcept {
 
 bool Central::aging() noexcept {
   LockGuard guard(mutex_);
-  return waiting_count_ != 0 || ages_.oldest();
+  // relaxed: a hint; partner: give_remote(). A block pushed just now is seen the next time.
+  return waiting_count_ != 0 || ages_.oldest() || remote_.load(std::memory_order_relaxed) != 0;
 }
 
 Central::Counts Central::counts() noexcept {
   LockGuard guard(mutex_);
-  return {spans_, taken_, waiting_count_};
+  // relaxed: a statistic; partner: give_remote()
+  return {spans_, taken_, waiting_count_, remote_count(remote_.load(std::memory_order_relaxed))};
 }
 
 }  // namespace tailrace::memory

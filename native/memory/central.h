@@ -10,8 +10,15 @@
 // waited long enough the bitmap says which of its pages no block in use touches. Such a page is marked in the
 // page heap's table, as a free one outside of spans is, and is made ready again when one of its blocks is
 // taken.
+//
+// A thread that has no cache frees without a lock: it pushes the block onto a list through the blocks
+// themselves. Spans have no owner, so the class has the list, as a block's page or heap has it elsewhere. One
+// exchange takes all of it: whoever has made it a batch long, an allocation that finds the array empty, or
+// drain(). So it is never longer than a batch and a block for each thread that frees just then, and nothing
+// is stranded in it when those threads are gone.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,8 +35,12 @@ class Central {
   uint32_t take(unsigned size_class, void** out, uint32_t count) noexcept;
   /** Takes `count` blocks back; they are poisoned already. */
   void give(unsigned size_class, void* const* blocks, uint32_t count) noexcept;
+  /** Takes a block back from a thread without a cache; poisoned already. No lock but once a batch. */
+  void give_remote(unsigned size_class, void* p) noexcept;
+  /** Blocks that give_remote() collects before it takes the lock. */
+  static uint32_t remote_batch(unsigned size_class) noexcept;
   /** Sorts the array's blocks into their spans if nobody used the array since the last call, or always. */
-  void drain(bool always) noexcept;
+  void drain(unsigned size_class, bool always) noexcept;
   /** Gives back free pages of the span that has waited longest, if it has long
    * enough: one step, or its last. */
   struct Step {
@@ -42,8 +53,9 @@ class Central {
 
   struct Counts {
     uint64_t spans;
-    uint64_t taken;    // blocks outside the spans' bitmaps: in use, in caches, in the array
+    uint64_t taken;    // blocks outside the spans' bitmaps: in use, in caches, in the array, in the list
     uint64_t waiting;  // blocks in the array
+    uint64_t remote;   // blocks in the list of give_remote()
   };
   Counts counts() noexcept;
 
@@ -56,6 +68,8 @@ class Central {
   static uint32_t take_resident(Span* span, void** out, uint32_t count) noexcept;
   static uint32_t take_where_memory_is(Span* span, void** out, uint32_t count) noexcept;
   static uint32_t take_released(Span* span, void** out, uint32_t count) noexcept;
+  void store(unsigned size_class, void* const* blocks, uint32_t count) noexcept;
+  void collect_remote(unsigned size_class) noexcept;
   void give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_ns) noexcept;
   void place(Span* span) noexcept;
   void unlink(Span* span) noexcept;
@@ -69,6 +83,8 @@ class Central {
   Span* buckets_[kBuckets] = {};
   AgeList ages_{Span::Aging::parts};  // spans that may have a free page with memory
   void* waiting_[kWaiting] = {};
+  /** The newest block of the list and the number of them, in one word (central.cc); on a line of its own. */
+  alignas(64) std::atomic<uint64_t> remote_{0};
 };
 
 /** By size class. Constant-initialised, never destroyed. */

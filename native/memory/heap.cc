@@ -34,13 +34,13 @@ Stats stats() noexcept {
     ClassStats& out = result.classes[i];
     out.size = kSizeClasses[i].size;
     out.spans = counts.spans;
-    const uint64_t outside = counts.waiting + in_caches[i] + slot_blocks[i];
+    const uint64_t outside = counts.waiting + counts.remote + in_caches[i] + slot_blocks[i];
     // The caches moved on while we looked: never below nothing.
     out.blocks = counts.taken > outside ? counts.taken - outside : 0;
     out.bytes = out.blocks * out.size;
     out.free_blocks = counts.spans * kSizeClasses[i].blocks - out.blocks;
     result.in_use_bytes += out.bytes;
-    result.cached_bytes += (counts.waiting + in_caches[i]) * out.size;
+    result.cached_bytes += (counts.waiting + counts.remote + in_caches[i]) * out.size;
   }
   ClassStats& large = result.classes[0];
   large.spans = large.blocks = internal::large_spans.read();
@@ -72,7 +72,7 @@ constinit Mutex publish_mutex{LockRank::leaf};
 constinit Publication* publications = nullptr;  // under publish_mutex
 
 size_t give_back(size_t max_bytes, bool at_once) noexcept {
-  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(at_once);
+  for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, at_once);
   size_t done = page_heap.scavenge(max_bytes, at_once);
   for (unsigned i = 1; i < kClasses; i++) {
     while (done < max_bytes) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/os_fakes.h"
+#include "memory/central.h"
 #include "panics.h"
 #include "random.h"
 
@@ -177,6 +178,70 @@ TEST_CASE("blocks made by one thread and freed by others") {
   (void)purge();
   CHECK(stats().in_use_bytes == 0);
   CHECK(stats().committed_bytes == 0);
+}
+
+TEST_CASE("frees of threads without a cache are collected, a batch at a time") {
+  for (size_t bytes : {16ul, 256ul, 4096ul, 32768ul}) {
+    CAPTURE(bytes);
+    const unsigned size_class = size_class_of(bytes);
+    Central& central = central_lists[size_class];
+    (void)purge();
+    Cache cache;
+    const uint32_t batch = Central::remote_batch(size_class);
+    std::vector<void*> blocks;
+    for (uint32_t i = 0; i < 3 * batch; i++) blocks.push_back(cache.allocate(bytes));
+    cache.flush();
+    (void)purge();
+    const uint64_t in_use = stats().classes[size_class].blocks;
+    std::thread([&] {
+      for (uint32_t i = 0; i + 1 < batch; i++) Cache::free_remote(blocks[i]);
+      CHECK(central.counts().remote == batch - 1);  // not under the lock yet
+      CHECK(central.counts().waiting == 0);
+      Cache::free_remote(blocks[batch - 1]);
+      CHECK(central.counts().remote == 0);
+      CHECK(central.counts().waiting == batch);
+      for (uint32_t i = batch; i < 3 * batch - 1; i++) Cache::free_remote(blocks[i]);
+    }).join();
+    // The thread is gone, and no figure forgets what it left behind.
+    CHECK(central.counts().remote == batch - 1);
+    CHECK(stats().classes[size_class].blocks == in_use - (3 * batch - 1));
+    CHECK(scavenge_pending());
+    (void)purge();
+    CHECK(central.counts().remote == 0);
+    CHECK(central.counts().waiting == 0);
+    cache.free(blocks.back());
+  }
+}
+
+TEST_CASE("an allocation takes what threads without a cache have freed before it takes new memory") {
+  (void)purge();
+  Cache cache;
+  const unsigned size_class = size_class_of(8192);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 7; i++) blocks.push_back(cache.allocate(8192));
+  cache.flush();
+  (void)purge();
+  for (void* p : blocks) Cache::free_remote(p);
+  CHECK(central_lists[size_class].counts().remote == 7);
+  Cache other;
+  std::vector<void*> again;
+  for (int i = 0; i < 7; i++) again.push_back(other.allocate(8192));
+  std::sort(blocks.begin(), blocks.end());
+  std::sort(again.begin(), again.end());
+  CHECK(again == blocks);
+  for (void* p : again) other.free(p);
+}
+
+TEST_CASE("a block freed twice by threads without a cache is found") {
+  if (!test::kCanFork) return;
+  CHECK(test::panics([] {
+    Cache cache;
+    void* p = cache.allocate(100);
+    cache.flush();
+    Cache::free_remote(p);
+    Cache::free_remote(p);
+    (void)purge();
+  }));
 }
 
 TEST_CASE("a cache keeps a bounded amount") {
