@@ -113,7 +113,8 @@ export function createDocuments(
 
   const openLines: JsonBackend['openLines'] = (bytes, start, end, maxLine) => {
     const size = end - start;
-    const block = takeBlock(size * 2 + 4096);
+    // a piece of 64 KB gets a block of 128; what finds no room is asked for again
+    const block = takeBlock(size + (size >>> 1) + 4096);
     if (table.length < kHead + kRow * (size >>> 4)) table = new Uint32Array(kHead + kRow * (size >>> 4));
     const count = native.outlineLines(bytes, start, end, maxLine, block.bytes, table);
     if (count <= 0) giveBlock(block);
