@@ -73,7 +73,12 @@ uint64_t thread_cpu_ns() noexcept { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 // ------------------------------------------------------------------ address space
 
-size_t page_bytes() noexcept { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+size_t page_bytes() noexcept {
+  if (const Fakes* table = fakes()) {
+    if (table->page_bytes) return table->page_bytes(table->user);
+  }
+  return static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
 
 Result<void*> map_reserve(size_t bytes) noexcept {
   if (int sys = fake_failure(Call::map_reserve)) return status_of(sys);

@@ -51,6 +51,8 @@ struct Fakes {
   /** Added to both clocks. */
   int64_t (*skew_ns)(void* user) noexcept = nullptr;
   void* user = nullptr;
+  /** What page_bytes() says: a power of two, the system's own or more. */
+  size_t (*page_bytes)(void* user) noexcept = nullptr;
 };
 
 #if defined(TAILRACE_OS_FAKES) && TAILRACE_OS_FAKES

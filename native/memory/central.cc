@@ -132,7 +132,7 @@ uint32_t Central::take_released(Span* span, void** out, uint32_t count) noexcept
   const size_t offset = (word * 64 + static_cast<unsigned>(std::countr_zero(span->free_bits[word]))) * size;
   const auto last = static_cast<uint32_t>((offset + size - 1) >> kPageShift);
   for (auto page = static_cast<uint32_t>(offset >> kPageShift); page <= last; page++) {
-    if (!page_heap.has_memory(span, page) && !page_heap.take_again(span, page, 1)) return 0;
+    if (!page_heap.has_memory(span, page) && !page_heap.take_again(span, page)) return 0;
   }
   return take_where_memory_is(span, out, count);
 }

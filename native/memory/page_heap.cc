@@ -194,6 +194,24 @@ Span* PageHeap::take(uint32_t pages) noexcept {
   return span;
 }
 
+/** Pages without memory from `page` on that get it as the system's page they share with those before does. */
+uint32_t PageHeap::coming_along(uint32_t page) const noexcept {
+  const uint32_t unit = system_page();
+  // The space ends with a huge page. All of them are of one free run: a span there would hold its part
+  // already.
+  return page % unit == 0 || page_class_[page] != kReleased ? 0 : unit - page % unit;
+}
+
+/** They have: `count` pages at the front of a free run. */
+void PageHeap::came_along(uint32_t page, uint32_t count) noexcept {
+  Span* run = &records_[span_at_[page]];
+  (run->resident != 0 ? dirty_ : released_).remove(run);
+  std::memset(page_class_ + page, 0, count);
+  run->resident += count;
+  resident_pages_.fetch_add(count, std::memory_order_relaxed);  // a statistic; under mutex_
+  list(run, run->aging != Span::Aging::no ? run : nullptr);
+}
+
 // ------------------------------------------------------------------ allocate, free
 
 bool PageHeap::make_room(uint32_t pages) noexcept {
@@ -238,12 +256,14 @@ Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
   }
   span->state = Span::State::none;
   span->resident = resident;
-  if (!make_room(pages - resident)) {
+  const uint32_t page = span->first_page;
+  const uint32_t more = resident < pages ? coming_along(page + pages) : 0;
+  if (!make_room(pages - resident + more)) {
     insert(span);
     trace(TraceKind::memory_limit, pages);
     return nullptr;
   }
-  const uint32_t page = span->first_page;
+  if (more > 0) came_along(page + pages, more);
   const auto number = static_cast<uint32_t>(span - records_);
   std::memset(page_class_ + page, 0, pages);
   span_at_[page] = number;

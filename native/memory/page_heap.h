@@ -9,6 +9,10 @@
 // whose blocks on it are all free (central.h). Address space grows in whole huge pages (2 MiB); a huge page
 // that is free as a whole goes back after half the wait, a part of one after all of it: breaking a huge page
 // is what costs those who stay on it.
+//
+// Where the system's pages are larger than ours (arm64 with 16 or 64 KiB) it gives and takes them whole, so
+// the pages of ours in one of them all hold memory or none does: giving back cuts down to whole ones, and
+// taking one page takes what comes with it.
 #pragma once
 
 #include <atomic>
@@ -45,8 +49,8 @@ class PageHeap {
   /** Gives back up to `max_pages` of `count` pages, which hold memory and no block in use. Returns how many.
    */
   uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept;
-  /** Makes `count` pages ready for blocks again. False when the limit refuses. */
-  bool take_again(Span* span, uint32_t page, uint32_t count) noexcept;
+  /** Makes a page ready for blocks again, and all that comes with it. False when the limit refuses. */
+  bool take_again(Span* span, uint32_t page) noexcept;
 
   /** Free runs: at most `max_bytes` of those that have waited long enough, or of all. Returns bytes. */
   size_t scavenge(size_t max_bytes, bool at_once) noexcept;
@@ -99,9 +103,7 @@ class PageHeap {
    * Pages that one step of giving back takes, by what the system took for the last ones: whole pages of the
    * system, one at least. Any thread.
    */
-  uint32_t step_pages() const noexcept {
-    return step_pages_.load(std::memory_order_relaxed);  // a hint; partner: pace()
-  }
+  uint32_t step_pages() const noexcept;
 
  private:
   static constexpr uint8_t kReleased = 255;  // page class of a page without memory
@@ -123,6 +125,8 @@ class PageHeap {
   void insert(Span* span) noexcept;
   void list(Span* span, Span* heir) noexcept;
   AgeList& ages_of(const Span* span) noexcept { return span->aging == Span::Aging::huge ? huge_ : parts_; }
+  uint32_t coming_along(uint32_t page) const noexcept;
+  void came_along(uint32_t page, uint32_t count) noexcept;
   uint32_t count_resident(const Span* span) const noexcept;
   static bool whole(uint32_t& from, uint32_t& to) noexcept;
   bool decommit(uint32_t page, uint32_t count) noexcept;

@@ -35,9 +35,14 @@ void PageHeap::pace(uint64_t took_ns, uint32_t pages) noexcept {
   const uint64_t page_ns = before_ns == 0 ? counted_ns : (7 * before_ns + counted_ns + 7) / 8;
   page_ns_.store(page_ns, std::memory_order_relaxed);
   const uint64_t fit = page_ns > 0 ? kStepNs / page_ns : kMostStepPages;
-  const uint64_t unit = system_page();
-  const uint64_t step = (fit > kMostStepPages ? kMostStepPages : fit) / unit * unit;
-  step_pages_.store(static_cast<uint32_t>(step < unit ? unit : step), std::memory_order_relaxed);  // a hint
+  step_pages_.store(static_cast<uint32_t>(fit > kMostStepPages ? kMostStepPages : fit),
+                    std::memory_order_relaxed);  // a hint; partner: step_pages()
+}
+
+uint32_t PageHeap::step_pages() const noexcept {
+  const uint32_t unit = system_page();
+  const uint32_t fit = step_pages_.load(std::memory_order_relaxed);  // a hint; partner: pace()
+  return fit < unit ? unit : fit / unit * unit;
 }
 
 uint32_t PageHeap::system_page() noexcept {
@@ -63,10 +68,12 @@ uint32_t PageHeap::give_back_inside(Span* span, uint32_t page, uint32_t count, u
   return count;
 }
 
-bool PageHeap::take_again(Span* span, uint32_t page, uint32_t count) noexcept {
+bool PageHeap::take_again(Span* span, uint32_t page) noexcept {
   LockGuard guard(mutex_);
+  // The whole page of the system: it lies in the span, or it had not been given back.
+  const uint32_t count = system_page();
   if (!make_room(count)) return false;
-  std::memset(page_class_ + span->first_page + page, span->size_class, count);
+  std::memset(page_class_ + (span->first_page + page) / count * count, span->size_class, count);
   span->resident += count;
   resident_pages_.fetch_add(count, std::memory_order_relaxed);  // a statistic; under mutex_
   decay.took_again(count);

@@ -262,6 +262,116 @@ TEST_CASE("where the system is slow the steps are short, inside spans too, and a
   CHECK(stats().committed_bytes == 0);
 }
 
+namespace {
+
+/** A system with larger pages, for its scope: begins and ends with a heap that holds nothing. */
+struct LargePages {
+  explicit LargePages(uint32_t pages) : bytes(pages * kPageBytes) {
+    REQUIRE(stats().committed_bytes == 0);
+    fakes.user = &bytes;
+    fakes.page_bytes = [](void* user) noexcept { return *static_cast<size_t*>(user); };
+  }
+  size_t bytes;
+  os::Fakes fakes;
+  os::ScopedFakes scope{fakes};
+};
+
+/** Whether all pages of ours in each of the system's that the span touches hold memory, or none. */
+bool whole(const Span* span, uint32_t unit) {
+  const uint32_t first = span->first_page / unit * unit;
+  const uint32_t last = (span->first_page + span->pages + unit - 1) / unit * unit;
+  for (uint32_t page = first; page < last; page += unit) {
+    const bool has = page_heap.has_memory(span, page - span->first_page);
+    for (uint32_t i = 1; i < unit; i++)
+      if (page_heap.has_memory(span, page + i - span->first_page) != has) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("larger pages of the system go and come back whole") {
+  for (uint32_t unit : {4u, 16u}) {
+    CAPTURE(unit);
+    const uint64_t seed = test::seed();
+    CAPTURE(seed);
+    test::Random random(seed);
+    uint64_t now = begin();
+    LargePages system(unit);
+    Cache cache;
+    std::vector<Block> live;
+    const auto allocate = [&](size_t bytes) {
+      Block block{static_cast<char*>(cache.allocate(bytes)), bytes, static_cast<char>(live.size() | 1)};
+      REQUIRE(block.at != nullptr);
+      std::memset(block.at, block.mark, block.bytes);
+      live.push_back(block);
+    };
+    const auto intact = [&] {
+      return std::all_of(live.begin(), live.end(), [](const Block& block) {
+        return std::all_of(block.at, block.at + block.bytes, [&](char c) { return c == block.mark; });
+      });
+    };
+    const auto all_whole = [&] {
+      return std::all_of(live.begin(), live.end(),
+                         [&](const Block& block) { return whole(page_heap.span_of(block.at), unit); });
+    };
+    const auto free_most = [&](uint64_t of) {
+      std::vector<Block> kept;
+      for (const Block& block : live) {
+        if (random.below(of) == 0)
+          kept.push_back(block);
+        else
+          cache.free(block.at);
+      }
+      live = kept;
+      cache.flush();
+    };
+    for (int i = 0; i < 3000; i++) allocate(16 + random.below(i % 8 == 0 ? 100'000 : 9000));
+    CHECK(all_whole());
+    free_most(40);
+    const uint64_t before = stats().committed_bytes;
+    const size_t given = pass(now, 2 * kDecayNs);
+    CHECK(given > 0);
+    CHECK(given % system.bytes == 0);
+    CHECK(stats().committed_bytes == before - given);
+    CHECK(stats().committed_bytes % system.bytes == 0);
+    CHECK(all_whole());
+    CHECK(intact());
+    // What is taken again, a few blocks at a time, goes back again: nothing is forgotten on its page.
+    for (int round = 0; round < 3; round++) {
+      for (int i = 0; i < 100; i++) allocate(16 + random.below(9000));
+      CHECK(all_whole());
+      CHECK(stats().committed_bytes % system.bytes == 0);
+      free_most(40);
+      (void)pass(now, 8 * kDecayNs);
+      CHECK(all_whole());
+      CHECK(intact());
+    }
+    free_most(1u << 30);
+    for (const Block& block : live) cache.free(block.at);
+    cache.flush();
+    (void)purge();
+    CHECK(stats().committed_bytes == 0);
+  }
+}
+
+TEST_CASE("the limit counts what comes along on a larger page of the system") {
+  (void)begin();
+  LargePages system(16);
+  Cache cache;
+  set_limit(4 * system.bytes);
+  void* p = cache.allocate(3 * system.bytes + kPageBytes);  // of the fourth it needs one page in sixteen
+  REQUIRE(p != nullptr);
+  CHECK(stats().committed_bytes == 4 * system.bytes);
+  cache.free(p);
+  (void)purge();
+  set_limit(4 * system.bytes - kPageBytes);
+  CHECK(cache.allocate(3 * system.bytes + kPageBytes) == nullptr);
+  set_limit(kUnlimited);
+  (void)purge();
+  CHECK(stats().committed_bytes == 0);
+}
+
 TEST_CASE("caches, scavenger, purges and statistics of many threads at once") {
   const uint64_t seed = test::seed();
   CAPTURE(seed);
