@@ -4,14 +4,24 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <vector>
 
 namespace bench {
+
+inline double now_ns() {
+  static const char* const wanted = std::getenv("TAILRACE_BENCH_CLOCK");
+  static const bool cpu = wanted && std::strcmp(wanted, "cpu") == 0;
+  timespec now;
+  clock_gettime(cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
 
 struct Ratio {
   double median, low, high;
@@ -42,11 +52,10 @@ inline Ratio ratio_of(const std::vector<double>& values) {
 /** Calls a block of about 4 ms has room for; warms the work on the way. */
 template <class Work>
 size_t calls_for(Work&& work) {
-  using Clock = std::chrono::steady_clock;
   for (size_t calls = 1;; calls *= 2) {
-    const auto start = Clock::now();
+    const double start = now_ns();
     for (size_t i = 0; i < calls; i++) work();
-    const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    const double ms = (now_ns() - start) / 1e6;
     if (ms > 20) return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(calls) * 4 / ms));
   }
 }
@@ -59,14 +68,12 @@ struct Comparison {
 
 template <class Ours, class Peer>
 Comparison compare(Ours&& ours, Peer&& peer) {
-  using Clock = std::chrono::steady_clock;
   constexpr int kBlocks = 21;
   const size_t our_calls = calls_for(ours), peer_calls = calls_for(peer);
   auto block = [](auto& work, size_t calls) {
-    const auto start = Clock::now();
+    const double start = now_ns();
     for (size_t i = 0; i < calls; i++) work();
-    return std::chrono::duration<double, std::nano>(Clock::now() - start).count() /
-           static_cast<double>(calls);
+    return (now_ns() - start) / static_cast<double>(calls);
   };
   std::vector<double> times[3], ratios, noise;
   for (int round = 0; round < kBlocks; round++)
