@@ -14,7 +14,7 @@ import { JsonSyntaxError } from '../../lib/errors';
 import { hasNative, skipFile } from '../support/backends';
 import { failureOffset } from './reference';
 import { assertSame, difference, outcome } from './same';
-import { badUtf8, rawSuite, traps } from './samples';
+import { badUtf8, escapes, rawSuite, scraps, traps } from './samples';
 
 const runs = Number(process.env.TAILRACE_FUZZ_RUNS ?? 1500);
 const seed = Number(process.env.TAILRACE_FUZZ_SEED ?? Date.now() % 0x7fffffff);
@@ -46,18 +46,7 @@ const character = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...'abcxyz019_ -/{}[]:,') },
   {
     weight: 2,
-    arbitrary: fc.constantFrom(
-      '\\n',
-      '\\"',
-      '\\\\',
-      '\\/',
-      '\\u0041',
-      '\\u00e9',
-      '\\ud83d\\ude00',
-      '\\ud800',
-      '\\udc00',
-      '\\u0000',
-    ),
+    arbitrary: fc.constantFrom(...escapes),
   },
   { weight: 1, arbitrary: fc.constantFrom('é', '€', '😀', '\u2028', '\x7f', '\ufeff', 'ÿ') },
 );
@@ -142,34 +131,6 @@ interface Edit {
   drop: number;
   put: Buffer;
 }
-const scraps = [
-  '"',
-  '\\',
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '-',
-  '.',
-  'e',
-  '0',
-  '1',
-  't',
-  'null',
-  ' ',
-  '\n',
-  '\0',
-  '\x1f',
-  '"a":',
-  '\\u',
-  '\\ud8',
-  '\ufeff',
-  'é',
-  '€',
-  '😀',
-];
 const edit: fc.Arbitrary<Edit> = fc.record({
   at: fc.nat({ max: 1_000_000 }),
   drop: fc.constantFrom(0, 0, 1, 1, 2, 7),

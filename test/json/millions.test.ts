@@ -11,6 +11,7 @@ import { JsonSyntaxError } from '../../lib/errors';
 import { hasNative, skipFile } from '../support/backends';
 import { seeded } from '../support/seeded';
 import { difference } from './same';
+import { escapes, scraps } from './samples';
 
 if (!hasNative()) skipFile('no native core: the fallback parses with JSON.parse');
 // No text is left to V8 because others like it were.
@@ -36,24 +37,7 @@ const shapes = Array.from({ length: 60 }, () => shape());
 function shape(): string[] {
   return Array.from({ length: below(9) }, () => pick(keys.slice(0, random() < 0.97 ? 20 : keys.length)));
 }
-const pieces = [
-  '\\n',
-  '\\"',
-  '\\\\',
-  '\\/',
-  '\\u0041',
-  '\\u00e9',
-  '\\ud83d\\ude00',
-  '\\ud800',
-  '\\udc00',
-  '\\u0000',
-  'é',
-  '€',
-  '😀',
-  '\u2028',
-  '\x7f',
-  '\ufeff',
-];
+const pieces = [...escapes, 'é', '€', '😀', '\u2028', '\x7f', '\ufeff'];
 const words = 'lorem ipsum dolor sit amet, consectetur {} [] : , null true 12.5e3 // & < > '.split(' ');
 
 function string(): string {
@@ -132,30 +116,6 @@ function text(): string {
   return `${gap}[${values.join(`,${gap}`)}]${gap}`;
 }
 
-const scraps = [
-  '"',
-  '\\',
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '-',
-  '.',
-  'e',
-  '0',
-  'null',
-  ' ',
-  '\n',
-  '\0',
-  '\x1f',
-  '"a":',
-  '\\u',
-  '\ufeff',
-  '€',
-  '😀',
-];
 function mutated(bytes: Buffer): Buffer {
   for (let edits = 1 + below(3); edits > 0; edits--) {
     const at = below(bytes.length + 1);

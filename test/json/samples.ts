@@ -218,3 +218,47 @@ export function badUtf8(): Buffer[] {
     [0, 5, 28, 60, 62, 63, 64].map((pad) => bytes(`["${'a'.repeat(pad)}`, part, '"]')),
   );
 }
+
+/** Escapes as they are written in a string. */
+export const escapes = [
+  '\\n',
+  '\\"',
+  '\\\\',
+  '\\/',
+  '\\u0041',
+  '\\u00e9',
+  '\\ud83d\\ude00',
+  '\\ud800',
+  '\\udc00',
+  '\\u0000',
+];
+
+/** What mutated texts get put in. */
+export const scraps = [
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '-',
+  '.',
+  'e',
+  '0',
+  '1',
+  't',
+  'null',
+  ' ',
+  '\n',
+  '\0',
+  '\x1f',
+  '"a":',
+  '\\u',
+  '\\ud8',
+  '\ufeff',
+  'é',
+  '€',
+  '😀',
+];
