@@ -163,7 +163,21 @@ bool Shapes::intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept 
   return true;
 }
 
+/** The objects of a root get no constructors any more, whatever they had. */
+void Shapes::drift(uint32_t root) noexcept {
+  for (uint32_t i = root; i < node_count_; i++) {
+    if (origins_[i].root != root) continue;
+    nodes_[i].flags |= kDrifts;
+    nodes_[i].shape = -1;
+  }
+}
+
 int32_t Shapes::make_shape(uint32_t node) noexcept {
+  const uint32_t root = origins_[node].root;
+  if (++origins_[root].key_id > kMaxRootShapes) {
+    drift(root);
+    return -1;
+  }
   if (shape_count_ >= kMaxShapes || !shapes_.reserve(shape_count_ + 1, shape_count_)) return -1;
   shapes_[shape_count_] = node;
   nodes_[node].shape = static_cast<int32_t>(shape_count_);

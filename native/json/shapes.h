@@ -22,6 +22,7 @@ enum ShapeFlags : uint8_t {
   kHasProto = 1,        // a key __proto__
   kHasConstructor = 2,  // a key constructor
   kHasDuplicate = 4,    // a key twice: no constructor for it
+  kDrifts = 32,  // of a place with more shapes than constructors pay for; as kSawRefused in value_tape.h
 };
 
 /** What following a known path touches: one line of the cache. */
@@ -60,7 +61,7 @@ inline bool same_near_end(const ShapeNode& node, const uint8_t* p, const uint8_t
 struct ShapeOrigin {
   uint32_t parent;  // kNoParent: the root of an object, before its first key
   uint32_t root;    // the root of the object; its own index for a root
-  uint32_t key_id;
+  uint32_t key_id;  // of a root: how many of its objects' shapes have a constructor
 };
 
 class Shapes {
@@ -75,6 +76,11 @@ class Shapes {
   static constexpr uint32_t kMaxRootChildren = 48;
   static constexpr uint32_t kMaxChildren = 8;
   static constexpr uint32_t kMaxShapes = 2048;
+  /**
+   * Constructors for the objects of one root. Hundreds of them are called from one place: V8 compiles each by
+   * itself, and is faster at looking keys up in JSON.parse.
+   */
+  static constexpr uint32_t kMaxRootShapes = 64;
   /** Objects of one root that may bring unknown orders of keys, before a quarter of all is too much. */
   static constexpr uint32_t kStrangeAllowed = 32;
   static constexpr uint32_t kFirstPause = 128;  // objects; doubled each time
@@ -120,7 +126,7 @@ class Shapes {
   int32_t ended(uint32_t node) noexcept {
     ShapeNode& n = nodes_[node];
     if (n.shape >= 0) return n.shape;
-    if (n.flags & kHasDuplicate) return -1;
+    if (n.flags & (kHasDuplicate | kDrifts)) return -1;
     if (n.hits < kShapeAfter) {
       n.hits++;
       return -1;
@@ -148,6 +154,7 @@ class Shapes {
   bool pauses(uint32_t root) noexcept;
   bool churns(uint32_t root) noexcept;
   int32_t make_shape(uint32_t node) noexcept;
+  void drift(uint32_t root) noexcept;
   uint32_t make_node() noexcept;
   bool intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept;
 

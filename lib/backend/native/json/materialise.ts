@@ -217,14 +217,17 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
         return [next(), next(), next(), next()];
       default: {
         const list = anything(n);
-        for (let i = 0; i < n; i++) {
-          const word = T[p] as number;
-          if ((word & 7) === 6 && word <= kLastLiteral) {
-            p++;
-            list[i] = literals[word >>> 3];
-          } else {
-            list[i] = next();
-          }
+        const words = T;
+        for (let i = 0; i < n; ) {
+          let at = p;
+          for (
+            let word = words[at] as number;
+            i < n && (word & 7) === 6 && word <= kLastLiteral;
+            word = words[++at] as number
+          )
+            list[i++] = literals[word >>> 3];
+          p = at;
+          if (i < n) list[i++] = next();
         }
         return list;
       }
