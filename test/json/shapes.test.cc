@@ -97,6 +97,37 @@ TEST_CASE("a text of maps is given up half-way, one with a map among other thing
   CHECK(status(numbers + map + "!]") == TapeStatus::bad);
 }
 
+TEST_CASE("a place with more shapes than constructors pay for has none, and others keep theirs") {
+  Reader r;
+  std::string text = "[", want = "[";
+  // 80 shapes, each often enough
+  for (int i = 0; i < 40; i++) {
+    for (int k = 0; k < 40; k++) {
+      const std::string a = "a" + std::to_string(i), b = k < 20 ? "b" : "c";
+      text += "{\"" + a + "\":1,\"" + b + "\":{\"in\":1}},";
+      want += "{\"" + a + "\":0x1p+0,\"" + b + "\":{\"in\":0x1p+0,},},";
+    }
+  }
+  text.back() = ']';
+  want += "]";
+  CHECK(r.read(text) == want);
+  CHECK((r.tape.flags & kSawRefused) != 0);
+  CHECK(r.read(text) == want);
+  CHECK((r.tape.words[1] & 7) == kNode);
+  CHECK((r.tape.words[3] & 7) == kObject);  // {"in":1}
+  // as many as are allowed, elsewhere
+  Reader other;
+  std::string few = "[";
+  for (uint32_t i = 0; i < Shapes::kMaxRootShapes / 2; i++)
+    for (int k = 0; k < 40; k++)
+      few += "{\"a" + std::to_string(i) + "\":1,\"" + (k < 20 ? "b" : "c") + "\":2},";
+  few.back() = ']';
+  other.read(few);
+  other.read(few);
+  CHECK(other.tape.shapes.shape_count() == Shapes::kMaxRootShapes);
+  CHECK((other.tape.words[1] & 7) == kObject);
+}
+
 TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {
   Reader r;
   uint32_t generation = 0;
