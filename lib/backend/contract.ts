@@ -151,6 +151,8 @@ export interface JsonBackend {
     end: number,
     maxLine: number,
   ): { documents: JsonBackendDocument[]; lines: number; end: number } | undefined;
+  /** A reader of many lines has come to its end: what was kept for it may go. */
+  linesEnded(): void;
   /**
    * JSON.stringify(value) as UTF-8; undefined when that gives undefined. bigintAsInteger: bigints (after
    * toJSON) become integers instead of a TypeError.

@@ -114,6 +114,7 @@ function check(options: LinesOptions): Checked {
         ? json.parse(input.slice(start, end), parsing)
         : json.parseRange(input, start, end, parsing);
     },
+    ended: () => json.linesEnded(),
     maxLine: bytesLimit(options.maxLineBytes, 'maxLineBytes', kDefaultMaxLine),
     batch,
     signal: signalOf(options.signal),

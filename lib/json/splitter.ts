@@ -9,6 +9,8 @@ export interface LineReader {
   /** Hears of a line that is left out; throws when that ends the iteration. */
   fail(error: unknown): void;
   value(input: string | Uint8Array, start: number, end: number): unknown;
+  /** Lines were read many at once, and there are no more. */
+  ended(): void;
   many: Many | undefined;
   maxLine: number;
 }
@@ -92,6 +94,7 @@ export class Splitter {
   #chunk: string | Uint8Array | undefined;
   #at = 0;
   readonly #pending = new Pending();
+  #passed = false;
   /** Units of a line that is thrown away as it comes. */
   #dropped = 0;
   #line = 1;
@@ -145,6 +148,8 @@ export class Splitter {
   /** The last line, when no newline ended it. */
   finish(values: unknown[]): void {
     this.#values = values;
+    if (this.#passed) this.#reader.ended();
+    this.#passed = false;
     if (this.#pending.size > 0) this.#end(this.#pending.isOther(true) ? Buffer.alloc(0) : '', 0, 0);
   }
 
@@ -158,6 +163,7 @@ export class Splitter {
     const passed = many(chunk, start, last + 1, this.#reader.maxLine, this.#values, this.#alone);
     if (passed === undefined) this.#many = undefined;
     if (passed === undefined || passed.end === start) return false;
+    this.#passed = true;
     this.#line += passed.lines;
     this.#offset += passed.end - start;
     this.#at = passed.end;

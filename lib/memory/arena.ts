@@ -65,6 +65,9 @@ class Given {
   }
 }
 
+/** Stores into it do nothing. */
+const kNoWords = new Float64Array(0);
+
 /** The mark of a Buffer. Never an object of its own. All but heapOf only for an object that heapOf knows. */
 export class Mark extends Given {
   readonly #heap: SizeHeap;
@@ -107,6 +110,7 @@ export class Mark extends Given {
 
   static #makeWords(view: Buffer): Float64Array {
     const mark = view as unknown as Mark;
+    if (view.buffer.byteLength === 0) return kNoWords; // a program has detached the arena
     const words = new Float64Array(view.buffer, view.byteOffset, mark.#heap.blockBytes >> 3);
     mark.#words = words;
     return words;

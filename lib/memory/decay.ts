@@ -9,12 +9,12 @@ import type { SizeHeap } from './size-heap';
 /** Most views set aside by one step (some 20 µs), and bytes after which it ends (about 100 µs at the system). */
 const kStepViews = 2048;
 const kStepBytes = 1 << 20;
-/** Between the steps of what is too much for one. */
+/** Between the steps of what is too much for one, and the least between two looks. */
 const kPauseMs = 10;
 const kMaxDelayMs = 2 ** 31 - 1;
 
-/** Timers are made in here: else one would hold what AsyncLocalStorage has where the slab was used first. */
-const nowhere = new AsyncResource('tailrace:decay');
+/** Timers are made as what loaded this module: else one would hold what AsyncLocalStorage has where a slab was used first. */
+const loader = new AsyncResource('tailrace:decay');
 
 /** What decays. */
 export interface Decaying {
@@ -42,8 +42,8 @@ export class Decay {
   }
 
   #wait(ms: number): void {
-    const delay = Math.min(kMaxDelayMs, Math.max(1, ms));
-    this.#timer = nowhere.runInAsyncScope(() => setTimeout(() => this.#tick(), delay));
+    const delay = Math.min(kMaxDelayMs, Math.max(kPauseMs, ms));
+    this.#timer = loader.runInAsyncScope(() => setTimeout(() => this.#tick(), delay));
     this.#timer.unref();
   }
 

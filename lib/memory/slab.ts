@@ -236,7 +236,7 @@ export class Slab {
   /** @internal Lets go of an arena of which no block is in use or free to be popped. */
   release(heap: SizeHeap, arena: Arena): number {
     const bytes = arena.buffer.byteLength;
-    this.#givenBack += bytes - heap.restingBytes(arena);
+    this.#givenBack += Math.max(0, bytes - heap.restingBytes(arena)); // no bytes when it was detached
     this.#drop(heap, arena);
     // It may be long until the garbage collector looks: let the pages go now.
     this.#backend.giveBack(arena.buffer, 0, bytes);

@@ -385,8 +385,8 @@ export class Pool<T> {
     if (this.#closed !== undefined || generation !== this.#generation) this.#discard(entry);
     else if (waiter !== undefined) waiter.give(this.#hand(entry));
     else this.#rest(entry);
-    this.#retry.reset();
-    this.#fillUp();
+    // Only after a failure: fillUp() is a loop already, and would be called again by each item it makes.
+    if (this.#retry.reset()) this.#fillUp();
   }
 
   #notCreated(error: unknown, wanted: boolean): void {

@@ -139,6 +139,9 @@ class PiecesAhead {
     }
   }
 
+  /** A reader of lines has come to its end: memory that nobody else uses goes. */
+  void ended() noexcept { window_.clear(); }
+
   /** The rest of the chunk, [from, end), will be asked for next. */
   void offer(const What& what, const uint8_t* from, const uint8_t* end) noexcept {
     const uint32_t procs = sched::scheduler().procs();

@@ -223,6 +223,13 @@ napi_value lines(napi_env env, napi_callback_info callback) {
   return int_value(env, done.count);
 }
 
+/** linesEnded(): a reader that called lines() has come to its end. */
+napi_value lines_ended(napi_env env, napi_callback_info callback) {
+  size_t argc = 0;
+  arguments_of<DocumentLocal>(env, callback, &argc, nullptr).ahead.ended();
+  return nullptr;
+}
+
 /**
  * outlineLines(bytes, start, end, maxLine, block, table): the outlines of the lines of a range that ends with
  * a newline, behind a copy of it in the block, up to the first that is no JSON text or longer than maxLine,
@@ -378,9 +385,9 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
   const struct {
     const char* name;
     napi_callback function;
-  } functions[] = {{"find", find},        {"outline", outline}, {"outlineAsync", outline_async},
-                   {"check", check},      {"lines", lines},     {"outlineLines", outline_lines},
-                   {"minifyText", minify}};
+  } functions[] = {{"find", find},         {"outline", outline},       {"outlineAsync", outline_async},
+                   {"check", check},       {"lines", lines},           {"outlineLines", outline_lines},
+                   {"minifyText", minify}, {"linesEnded", lines_ended}};
   for (const auto& entry : functions) {
     export_function(env, json, entry.name, entry.function, d);
   }

@@ -279,6 +279,13 @@ napi_value decode_lines(napi_env env, napi_callback_info info) {
   return strings;
 }
 
+/** linesEnded(): a reader that called decodeLines() has come to its end. */
+napi_value lines_ended(napi_env env, napi_callback_info info) {
+  size_t argc = 0;
+  arguments_of<JsonSchemaLocal>(env, info, &argc, nullptr).ahead.ended();
+  return nullptr;
+}
+
 }  // namespace
 
 Napi::Object init_json_schema(Napi::Env env) {
@@ -296,6 +303,7 @@ Napi::Object init_json_schema(Napi::Env env) {
   export_function(env, exports, "drop", drop, j);
   export_function(env, exports, "decode", decode, j);
   export_function(env, exports, "decodeLines", decode_lines, j);
+  export_function(env, exports, "linesEnded", lines_ended, j);
   return exports;
 }
 

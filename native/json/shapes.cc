@@ -163,12 +163,24 @@ bool Shapes::intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept 
   return true;
 }
 
-/** The objects of a root get no constructors any more, whatever they had. */
+/** The objects of a root get no constructors, whatever they had, until many of them have gone by. */
 void Shapes::drift(uint32_t root) noexcept {
+  nodes_[root].key_offset = nodes_[root].sibling = 0;
   for (uint32_t i = root; i < node_count_; i++) {
     if (origins_[i].root != root) continue;
     nodes_[i].flags |= kDrifts;
     nodes_[i].shape = -1;
+  }
+}
+
+/** The end of drift(). */
+void Shapes::settle(uint32_t root) noexcept {
+  nodes_[root].key_offset = nodes_[root].sibling = 0;
+  origins_[root].key_id = 0;
+  for (uint32_t i = root; i < node_count_; i++) {
+    if (origins_[i].root != root) continue;
+    nodes_[i].flags &= static_cast<uint8_t>(~kDrifts);
+    nodes_[i].hits = 0;
   }
 }
 

@@ -126,7 +126,13 @@ class Shapes {
   int32_t ended(uint32_t node) noexcept {
     ShapeNode& n = nodes_[node];
     if (n.shape >= 0) return n.shape;
-    if (n.flags & (kHasDuplicate | kDrifts)) return -1;
+    if (n.flags & kHasDuplicate) return -1;
+    if (n.flags & kDrifts) {
+      // another chance after many objects: other texts may come here
+      const uint32_t root = origins_[node].root;
+      if (nodes_[root].key_offset >= kFirstPause << kLongestPause) settle(root);
+      return -1;
+    }
     if (n.hits < kShapeAfter) {
       n.hits++;
       return -1;
@@ -155,6 +161,7 @@ class Shapes {
   bool churns(uint32_t root) noexcept;
   int32_t make_shape(uint32_t node) noexcept;
   void drift(uint32_t root) noexcept;
+  void settle(uint32_t root) noexcept;
   uint32_t make_node() noexcept;
   bool intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept;
 

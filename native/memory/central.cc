@@ -31,6 +31,7 @@ void* remote_block(uint64_t word) noexcept {
 }
 constexpr uint32_t remote_count(uint64_t word) noexcept { return static_cast<uint32_t>(word >> kCountShift); }
 
+constexpr uint32_t kMostRemote = (1u << (64 - kCountShift)) - 1;
 constexpr uint32_t kLeastRemote = 8;  // for large blocks, whose batches are short
 
 /** The first word of a free block, which is poisoned but for this. */
@@ -237,6 +238,11 @@ void Central::give_remote(unsigned size_class, void* p) noexcept {
   // Each failure is another thread's success. Nothing here can be confused by a block that was taken and came
   // back meanwhile (ABA): the same word is the same top of a list of the same length, and no link is read.
   do {
+    if (remote_count(head) >= kMostRemote) {  // thousands of threads between a push and its look
+      LockGuard guard(mutex_);
+      collect_remote(size_class);
+      head = remote_.load(std::memory_order_relaxed);  // as above
+    }
     set_link(p, head);
     word = remote_word(p, remote_count(head) + 1);
     // release: the link, and what the thread did with the block before; partner: the exchange in
@@ -259,6 +265,7 @@ void Central::collect_remote(unsigned size_class) noexcept {
     uint32_t count = 0;
     for (; left > 0 && count < 64; left--) {
       void* p = remote_block(word);
+      if (!p) panic("memory: a block was freed twice");
       word = link_of(p);
       blocks[count++] = p;
     }

@@ -44,14 +44,20 @@ class Ahead {
   Ahead(const Ahead&) = delete;
   Ahead& operator=(const Ahead&) = delete;
   ~Ahead() {
-    if (!shared_) return;
     while (oldest()) pop();
-    release(*shared_);
+    clear();
   }
 
   /** Whether somebody would have time for a job that is pushed now. A hint. */
   bool worthwhile() const noexcept {
     return (shared_ && shared_->helpers.load(std::memory_order_relaxed) != 0) || free_ps(0);
+  }
+
+  /** Gives the memory of an empty window back, as soon as nobody runs a job that was dropped. */
+  void clear() noexcept {
+    if (!shared_ || size_ != 0) return;
+    release(*shared_);
+    shared_ = nullptr;
   }
 
   uint32_t size() const noexcept { return size_; }

@@ -7,6 +7,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
+import * as json from '../../lib/json';
+import { coreHeap } from '../../lib/memory';
 import * as sched from '../../lib/sched';
 import { hasNative, skipFile } from '../support/backends';
 import { seeded } from '../support/seeded';
@@ -46,6 +48,25 @@ test('terminated at random moments, several at a time', async () => {
       );
     }
     assert.ok(sched.metrics().created > created, 'something was decoded ahead');
+  } finally {
+    sched.procs(before);
+  }
+});
+
+test('what was read ahead is not kept when a reader has come to its end', () => {
+  const before = sched.procs(4);
+  try {
+    const decoder = json.decoder({ type: 'object', properties: { id: { type: 'integer' } } });
+    const chunk = Buffer.from(`{"id":1,"more":"${'x'.repeat(100)}"}\n`.repeat(20_000));
+    const used = () => coreHeap()?.stats().inUse ?? 0;
+    const start = used();
+    for (const options of [{ decoder }, {}]) {
+      const values = json.linesSync(chunk, options);
+      let most = 0;
+      for (const _ of values) most = Math.max(most, used());
+      assert.ok(most > start + 200_000, `${most - start} bytes in use`);
+      assert.ok(used() < start + 200_000, `${used() - start} bytes are kept`);
+    }
   } finally {
     sched.procs(before);
   }

@@ -126,6 +126,11 @@ TEST_CASE("a place with more shapes than constructors pay for has none, and othe
   other.read(few);
   CHECK(other.tape.shapes.shape_count() == Shapes::kMaxRootShapes);
   CHECK((other.tape.words[1] & 7) == kObject);
+  // and where there were too many, after many objects
+  for (uint32_t objects = 0; objects <= Shapes::kFirstPause << Shapes::kLongestPause; objects += 40 * 32)
+    r.read(few);
+  r.read(few);
+  CHECK((r.tape.words[1] & 7) == kObject);
 }
 
 TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {

@@ -275,6 +275,15 @@ export function conformance(name: string) {
       assert.equal((error as Error).name, 'TypeError');
     }
     const detached = arena.byteLength === 0;
+    const empty = slab();
+    const none = empty.allocUnsafe(0);
+    empty.free(none);
+    try {
+      (none.buffer as typeof arena).transfer?.();
+    } catch (error) {
+      assert.equal((error as Error).name, 'TypeError');
+    }
+    assert.equal(empty.alloc(0).length, 0);
     const fresh = Array.from({ length: 300 }, () => memory.alloc(64));
     assert.ok(fresh.every((one) => one.length === 64 && one.every((byte) => byte === 0)));
     if (detached) assert.throws(() => memory.free(kept), { name: 'SlabError' });

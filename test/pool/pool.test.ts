@@ -516,4 +516,12 @@ test('bad options are named', async () => {
   await assert.rejects(items.use(5 as unknown as () => void), /"run"/);
 });
 
+test('a large min of items that are there at once', async () => {
+  const { items, made } = numbered({ min: 20_000, max: 20_000 });
+  assert.equal(made.length, 20_000);
+  await items.clear();
+  assert.equal(made.length, 40_000);
+  await items.close();
+});
+
 test.run();

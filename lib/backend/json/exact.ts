@@ -70,7 +70,9 @@ export function scanned(
   options: JsonParseOptions | undefined,
 ): { source: Source; tape: Tape } {
   // the tape's offsets have 32 bits
-  if (end > 0xffff_ffff) throw tooLarge('4 GB');
+  if (end - start > 0xffff_ffff) throw tooLarge('4 GB');
+  if (end > 0xffff_ffff && typeof input !== 'string')
+    return scanned(input.subarray(start, end), 0, end - start, options);
   const fail = (kind: JsonFailureKind, offset: number) => jsonFailure(kind, input, offset, start, end);
   if (options?.utf8 === 'error' && typeof input !== 'string') {
     const bad = firstBadUtf8(input, start, end);

@@ -22,6 +22,7 @@ const json: JsonBackend = {
     (require('../../json/open-async') as typeof import('../../json/open-async')).openAsync(input, options),
   openShared,
   openLines: () => undefined,
+  linesEnded: () => undefined,
   lines: () => undefined,
   encode,
   // JSON.parse and the facade's checks are the fastest there is without native code

@@ -102,6 +102,7 @@ export interface AddonJson {
     block: Uint8Array,
     info: Uint32Array,
   ): number;
+  linesEnded(): void;
   /** undefined: not UTF-8. */
   text(bytes: Uint8Array, start: number, end: number): string | undefined;
   /** undefined: no memory. */

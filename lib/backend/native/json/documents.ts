@@ -38,7 +38,7 @@ export function createDocuments(
   let table = new Uint32Array(kHead);
   /** Bytes of a block that holds the text and the outline `told` tells of. */
   const needed = (textBytes: number, told: Uint32Array): number =>
-    ((textBytes + 3) & ~3) + 4 * ((told[0] as number) + 3 * (told[1] as number));
+    Math.ceil(textBytes / 4) * 4 + 4 * ((told[0] as number) + 3 * (told[1] as number));
 
   function documentOf(
     block: Block,

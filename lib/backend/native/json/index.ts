@@ -228,6 +228,10 @@ function make(addon: NativeAddon): JsonBackend {
       joiner ??= (require('./lines') as typeof import('./lines')).createLines(native, parseRange);
       return joiner(bytes, start, end, maxLine, values);
     },
+    linesEnded() {
+      native.linesEnded();
+      (addon.jsonSchema as { linesEnded(): void }).linesEnded();
+    },
     encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
       if (bigintAsInteger) return fallback().encode(value, true);
       encoder ??= (require('./encode') as typeof import('./encode')).createEncode(addon);

@@ -19,6 +19,7 @@ export interface AddonJsonSchema {
     maxLine: number,
     table: Uint32Array,
   ): Strings | number;
+  linesEnded(): void;
 }
 /** What the strings of a text are cut from: one Latin-1 chunk, or how many of those there are and all chunks. */
 export type Strings = string | [latinChunks: number, ...chunks: string[]];
