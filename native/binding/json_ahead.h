@@ -134,7 +134,7 @@ class PiecesAhead {
     if (useless_ >= kMostUseless) {
       pause();
     } else if (useless_ == 0) {
-      if (width_ < kMost) width_++;
+      if (width_ < kMost && width_ < 2 * procs_) width_++;
       next_pause_ = kFirstPause;
     }
   }
@@ -193,9 +193,10 @@ class PiecesAhead {
   sched::Ahead<Job, kMost> window_;
   /** Where the piece behind the last one begins. */
   const uint8_t* next_ = nullptr;
-  /** Pieces ahead at most: one more with each that was of use. */
+  /** Pieces ahead at most: one more with each that was of use, up to two for each P. */
   uint32_t width_ = kFirstWidth;
-  /** Pieces in a row that nobody had begun. */
+  /** Pieces in a row that nobody had begun, or that took this thread's own time: no P is free, whatever it
+   * seems. */
   uint32_t useless_ = 0;
   /** Calls for which nothing is offered, when it was of no use or late; twice as many each time. */
   uint32_t pause_ = 0, next_pause_ = kFirstPause;
