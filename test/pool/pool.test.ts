@@ -4,49 +4,10 @@ import * as assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { suite } from 'uvu';
 import { InvalidArgument } from '../../lib/errors';
-import { type Pool, type PoolOptions, pool } from '../../lib/pool';
-import { withFakeTime } from '../support/timers';
+import { type PoolOptions, pool } from '../../lib/pool';
+import { counts, type Item, numbered, sleep, turn, until } from './numbered';
 
 const test = suite('pool');
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-interface Item {
-  id: number;
-  good: boolean;
-}
-
-/** A pool of numbered items that keeps count of what is made and destroyed. */
-function numbered(options: Partial<PoolOptions<Item>> = {}) {
-  const made: Item[] = [];
-  const destroyed: Item[] = [];
-  const errors: unknown[] = [];
-  const items = pool<Item>({
-    create: () => {
-      const item = { id: made.length, good: true };
-      made.push(item);
-      return item;
-    },
-    destroy: (item) => {
-      destroyed.push(item);
-    },
-    max: 2,
-    onError: (error) => {
-      errors.push(error);
-    },
-    ...options,
-  });
-  return { items, made, destroyed, errors };
-}
-
-function counts(items: Pool<Item>): number[] {
-  return [items.size, items.available, items.pending];
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000 && !condition(); i++) await sleep(2);
-  assert.ok(condition(), 'never came true');
-}
 
 test('an item is made when needed, used again, newest first', async () => {
   const { items, made } = numbered({ max: 3 });
@@ -320,85 +281,6 @@ test('maxUses and maxLifetimeMs', async () => {
   assert.equal(life.destroyed.length, 2);
 });
 
-test('min is made at once, kept while idle, and made again', async () => {
-  const { items, made, destroyed } = numbered({ min: 2, max: 4, idleMs: 5 });
-  assert.deepEqual(counts(items), [2, 2, 0]);
-  const all = await Promise.all([1, 2, 3, 4].map(() => items.acquire()));
-  for (const item of all) items.release(item);
-  await until(() => items.size === 2);
-  await sleep(20);
-  assert.deepEqual(counts(items), [2, 2, 0]);
-  assert.equal(destroyed.length, 2);
-  assert.deepEqual(
-    destroyed.map((item) => item.id),
-    all.slice(0, 2).map((item) => item.id),
-    'the oldest go',
-  );
-  items.destroy(await items.acquire());
-  assert.deepEqual(counts(items), [2, 2, 0]);
-  assert.equal(made.length, 5);
-});
-
-test('min whose create fails tells onError', async () => {
-  const failure = new Error('down');
-  const { items, errors } = numbered({ min: 1, create: () => Promise.reject(failure) });
-  await turn();
-  assert.deepEqual(errors, [failure]);
-  assert.deepEqual(counts(items), [0, 0, 0]);
-  await items.close(); // or it would try again
-});
-
-test('min whose create fails is tried again, later each time, and filled up when it works', () =>
-  withFakeTime(async ({ timers }) => {
-    let down = true;
-    let attempts = 0;
-    const failure = new Error('down');
-    const { items, errors } = numbered({
-      min: 3,
-      max: 5,
-      create: () => {
-        attempts++;
-        return down ? Promise.reject(failure) : Promise.resolve({ id: attempts, good: true });
-      },
-    });
-    await turn();
-    assert.equal(attempts, 3);
-    let most = 100;
-    for (let round = 0; round < 12; round++) {
-      assert.equal(timers.length, 1, 'one timer, however many failed');
-      const [timer] = timers;
-      assert.ok(timer!.ms >= most / 2 && timer!.ms <= most, `${timer!.ms} ms in round ${round}`);
-      most = Math.min(30_000, most * 2);
-      timer!.go();
-      await turn();
-      assert.equal(attempts, 4 + round, 'one at a time');
-    }
-    assert.equal(errors.length, attempts);
-    await assert.rejects(items.acquire(), failure); // its own attempt, and no second timer
-    assert.equal(timers.length, 1);
-    down = false;
-    const item = await items.acquire(); // this is how it is known
-    await turn();
-    assert.equal(timers.length, 0);
-    assert.equal(items.size, 3);
-    items.release(item);
-    down = true;
-    await items.clear();
-    await turn();
-    assert.ok(timers[0]!.ms <= 100, 'the first failure again');
-    assert.equal(items.size, 0);
-    down = false;
-    timers[0]!.go();
-    await turn();
-    assert.deepEqual(counts(items), [3, 3, 0]);
-    down = true;
-    items.destroy(await items.acquire());
-    await turn();
-    assert.equal(timers.length, 1);
-    await items.close();
-    assert.equal(timers.length, 0, 'a closed pool tries nothing');
-  }));
-
 test('use brings the item back whatever happens', async () => {
   const { items, destroyed } = numbered({ max: 1 });
   assert.equal(await items.use((item) => item.id + 10), 10);
@@ -514,14 +396,6 @@ test('bad options are named', async () => {
   await assert.rejects(items.acquire({ timeoutMs: -1 }), /"timeoutMs"/);
   await assert.rejects(items.acquire({ signal: 5 as unknown as AbortSignal }), /"signal"/);
   await assert.rejects(items.use(5 as unknown as () => void), /"run"/);
-});
-
-test('a large min of items that are there at once', async () => {
-  const { items, made } = numbered({ min: 20_000, max: 20_000 });
-  assert.equal(made.length, 20_000);
-  await items.clear();
-  assert.equal(made.length, 40_000);
-  await items.close();
 });
 
 test.run();
