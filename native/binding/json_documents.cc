@@ -201,12 +201,10 @@ napi_value lines(napi_env env, napi_callback_info callback) {
   DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
   const Bytes all = bytes_of(env, argv[0]);
-  double max_line = 0;
-  napi_get_value_double(env, argv[3], &max_line);
   Bytes block = bytes_of(env, argv[4]);
   uint32_t* info = info_of(env, argv[5]);
   if (!text.data || !info || block.size < text.size + json::kJoinSlack) return int_value(env, -1);
-  const JoinJob::What what{max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX};
+  const JoinJob::What what{longest_line(env, argv[3])};
   JoinJob* job = d.ahead.find(what, text.data, text.size);
   d.ahead.offer(what, text.data + text.size, all.data + all.size);
   json::JoinedLines done;
@@ -242,8 +240,6 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
   napi_value argv[6];
   DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
   Bytes text = range_of(env, argv);
-  double max_line = 0;
-  napi_get_value_double(env, argv[3], &max_line);
   Bytes block = bytes_of(env, argv[4]);
   napi_typedarray_type type;
   void* data = nullptr;
@@ -258,7 +254,7 @@ napi_value outline_lines(napi_env env, napi_callback_info callback) {
   const size_t stop_at = block.size / sizeof(uint32_t);
   uint32_t* words = reinterpret_cast<uint32_t*>(block.data);
   int32_t count = 0;
-  json::LineCursor line(text.data, text.size, max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX);
+  json::LineCursor line(text.data, text.size, longest_line(env, argv[3]));
   for (;;) {
     const json::LineCursor::Kind kind = line.next();
     if (kind == json::LineCursor::Kind::end || kind == json::LineCursor::Kind::too_long) break;

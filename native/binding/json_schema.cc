@@ -248,15 +248,13 @@ napi_value decode_lines(napi_env env, napi_callback_info info) {
   napi_typedarray_type type;
   size_t room = 0;
   void* data = nullptr;
-  double max_line = 0;
   constexpr size_t kHead = 4;
   constexpr size_t kRow = sizeof(json::DecodedLine) / sizeof(uint32_t);
   if (!call_of(env, j, argv, &call) ||
       napi_get_typedarray_info(env, argv[5], &type, &room, &data, nullptr, nullptr) != napi_ok ||
       type != napi_uint32_array || room < kHead + kRow * DecodeJob::kRows)
     return int_value(env, kNo);
-  napi_get_value_double(env, argv[4], &max_line);
-  const size_t longest = max_line < 4e9 ? static_cast<size_t>(max_line) : SIZE_MAX;
+  const size_t longest = longest_line(env, argv[4]);
   uint32_t* table = static_cast<uint32_t*>(data);
   json::DecodedLine* rows = reinterpret_cast<json::DecodedLine*>(table + kHead);
   const DecodeJob::What what{call.held->program, call.held->serial, longest};

@@ -4,6 +4,7 @@
 
 #include <node_api.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tailrace::binding {
@@ -20,6 +21,13 @@ inline napi_value int_value(napi_env env, int32_t n) noexcept {
   napi_value result = nullptr;
   napi_create_int32(env, n, &result);
   return result;
+}
+
+/** maxLine of a call: bytes, or no limit. */
+inline size_t longest_line(napi_env env, napi_value value) noexcept {
+  double most = 0;
+  napi_get_value_double(env, value, &most);
+  return most < 4e9 ? static_cast<size_t>(most) : SIZE_MAX;
 }
 
 /** Sets `to.name`. `data` outlives the environment's last call. */

@@ -85,6 +85,8 @@ enum TapeFlags : uint32_t {
   kSawGeneric = 16,      // nodes, maps or mixed objects on the tape: objects built by assignment
   kSawRefused = 32,      // maps or mixed objects: keys the trie would not take
 };
+static_assert(int{kDrifts} == int{kSawRefused} && int{kHasProto} == int{kSawProto} &&
+              int{kHasConstructor} == int{kSawConstructor} && int{kHasDuplicate} == int{kSawDuplicate});
 
 struct Mixed {
   int32_t node;

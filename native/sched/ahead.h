@@ -8,12 +8,15 @@
 // Jobs and their states stand in a block that the owner and its helpers share by count: the owner may go
 // while a helper still runs a job (a worker thread that is terminated), and nobody waits for anybody.
 //
-// A slot's state, and who changes it:
+// A slot's state, and who changes it ("claimer": a helper, or the owner that helps):
 //
-//   free ──push (owner)──▶ waiting ──claim (helper, or owner)──▶ running ──(who claimed it)──▶ done ──pop
-//   (owner)──▶ free
-//                             │                      └──pop (owner)──▶ dropped ──(who claimed it)──▶ free
-//                             └──settle (owner)──▶ taken back ──pop (owner)──▶ free
+//   free       -> waiting      push, owner
+//   waiting    -> running      claim, claimer
+//   waiting    -> taken back   settle, owner: it does the job as if there were no window
+//   running    -> done         finish, claimer
+//   running    -> dropped      pop, owner: nobody wants the result
+//   dropped    -> free         finish, claimer
+//   waiting, taken back, done -> free    pop, owner
 #pragma once
 
 #include <atomic>

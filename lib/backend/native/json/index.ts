@@ -27,6 +27,7 @@ import { arraysAreBare } from './bare-arrays';
 import { isOurs, kindOf, suited, unsuited } from './choice';
 import type { Documents } from './documents';
 import { createMaterialiser } from './materialise';
+import type { AddonJsonSchema } from './schema-tape';
 
 /** Below, JSON.parse has done its work before a crossing would have paid off. */
 const kSmallBytes = 256;
@@ -230,7 +231,7 @@ function make(addon: NativeAddon): JsonBackend {
     },
     linesEnded() {
       native.linesEnded();
-      (addon.jsonSchema as { linesEnded(): void }).linesEnded();
+      (addon.jsonSchema as AddonJsonSchema).linesEnded();
     },
     encode(value: unknown, bigintAsInteger: boolean): Buffer | undefined {
       if (bigintAsInteger) return fallback().encode(value, true);
