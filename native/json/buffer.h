@@ -5,18 +5,7 @@
 #include <cstddef>
 #include <cstring>
 
-#if __has_include("memory/cache.h")
 #include "memory/cache.h"
-#else
-#include <cstdlib>
-namespace tailrace::memory {
-class Cache {
- public:
-  [[nodiscard]] void* allocate(size_t bytes) noexcept { return malloc(bytes); }
-  void free(void* p) noexcept { ::free(p); }
-};
-}  // namespace tailrace::memory
-#endif
 
 namespace tailrace::json {
 
