@@ -18,6 +18,7 @@
 namespace tailrace::json {
 
 constexpr size_t kPieceBytes = 8192;
+constexpr size_t kMostKept = 16;
 
 struct Stage1 {
   const uint8_t* data;
@@ -33,8 +34,10 @@ struct Stage1 {
   uint8_t utf8[64];    // the kernel's carry between blocks
   uint32_t count;
   uint32_t used;
-  // one slot for the end mark, 64 for the whole vectors that are stored at the end
-  uint32_t index[kPieceBytes + 128];
+  uint32_t kept;  // tokens of earlier pieces that stand before the new ones, kMostKept at most
+  // besides a piece's: kept ones, the end mark or what its reader puts behind the tokens, and 64 for the
+  // whole vectors that are stored at the end
+  uint32_t index[kPieceBytes + kMostKept + 128];
 
   /** Leaves `index` as it is: a short text must not pay for it. */
   void begin(const char* text, size_t bytes) noexcept {
@@ -44,7 +47,7 @@ struct Stage1 {
     in_string = escaped = scalar = 0;
     bad = bad_utf8 = backslash = non_ascii = false;
     for (uint8_t& byte : utf8) byte = 0;
-    count = used = 0;
+    count = used = kept = 0;
   }
 };
 
@@ -52,7 +55,7 @@ struct OutlineState;
 
 struct Kernel {
   cpu::Isa isa;
-  /** Reads on until there are tokens or the text ends; at the end the token `size` stands as end mark. */
+  /** Reads on until there are new tokens or the text ends; at the end the token `size` stands as end mark. */
   void (*refill)(Stage1&);
   /** Stage 2 of full values (value_tape.h). */
   TapeStatus (*write_values)(Stage1&, ValueTape&);

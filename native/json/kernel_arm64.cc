@@ -187,18 +187,14 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
   return n;
 }
 
-/** Whether the text at p begins with the node's key, quotes included. */
-inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                     const uint8_t* arena) noexcept {
-  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
-    return same_near_end(node, p, end, arena);
-  const unsigned length = node.key_length;
-  uint64_t differ = ~nibbles_of(vceqq_u8(vld1q_u8(node.key), vld1q_u8(p)));
+/** As in plain.inc; reads kKeyInline bytes of both. */
+[[gnu::always_inline]] inline bool same_start(const uint8_t* key, const uint8_t* p,
+                                              unsigned length) noexcept {
+  uint64_t differ = ~nibbles_of(vceqq_u8(vld1q_u8(key), vld1q_u8(p)));
   if (length < 16) return (differ & ((1ull << length * 4) - 1)) == 0;
   if (differ != 0) return false;
-  differ = ~nibbles_of(vceqq_u8(vld1q_u8(node.key + 16), vld1q_u8(p + 16)));
-  if (length < kKeyInline) return (differ & ((1ull << (length - 16) * 4) - 1)) == 0;
-  return differ == 0 && (length == kKeyInline || same_rest(node, p, end, arena));
+  differ = ~nibbles_of(vceqq_u8(vld1q_u8(key + 16), vld1q_u8(p + 16)));
+  return (length < kKeyInline ? differ & ((1ull << (length - 16) * 4) - 1) : differ) == 0;
 }
 
 /** As in digits_x86.inc. */

@@ -158,49 +158,26 @@ struct Utf8 {
 
 #include "json/stage1.inc"
 
-/** Copies n bytes if they are few, all ASCII and no backslash; may write 32 beyond. */
-[[gnu::always_inline]] inline bool copy_short(uint8_t* to, const uint8_t* from, size_t n,
-                                              const uint8_t* end) noexcept {
-  if (n > 32 || end - from < 32) return false;
-  __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v);
-  __m256i odd = _mm256_or_si256(v, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
-  return _bzhi_u32(static_cast<uint32_t>(_mm256_movemask_epi8(odd)), static_cast<uint32_t>(n)) == 0;
-}
+#include "json/short_avx2.inc"
 
 /** Copies the bytes before the first that is odd; returns their count; may write 32 beyond. */
 inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t* end) noexcept {
-  const __m256i backslash = _mm256_set1_epi8('\\');
   for (size_t i = 0; i < n; i += 32) {
     __m256i v;
     if (from + i + 32 <= end) {
-      v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+      v = load32(from + i);
     } else {
       alignas(32) uint8_t rest[32] = {};
       memcpy(rest, from + i, n - i < 32 ? n - i : 32);
-      v = _mm256_load_si256(reinterpret_cast<const __m256i*>(rest));
+      v = load32(rest);
     }
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
-    uint32_t odd =
-        static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(v, _mm256_cmpeq_epi8(v, backslash))));
-    if (odd) {
-      size_t at = i + static_cast<size_t>(__builtin_ctz(odd));
+    store32(to + i, v);
+    if (const uint32_t odd = odd_bytes(v)) {
+      const size_t at = i + static_cast<size_t>(__builtin_ctz(odd));
       return at < n ? at : n;
     }
   }
   return n;
-}
-
-/** Whether the text at p begins with the node's key, quotes included. */
-inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                     const uint8_t* arena) noexcept {
-  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
-    return same_near_end(node, p, end, arena);
-  __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
-  __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  uint32_t differ = ~static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
-  if (_bzhi_u32(differ, node.key_length) != 0) return false;
-  return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
 }
 
 #include "json/digits_x86.inc"

@@ -98,22 +98,29 @@ inline uint32_t* flatten(uint32_t* out, uint32_t base, uint64_t bits) noexcept {
 /** As in kernel_haswell.cc, 64 bytes a step. */
 struct Utf8 {
   __m512i before;
-  uint64_t error = 0;
+  __m512i error = _mm512_setzero_si512();
   bool clean;
 
   explicit Utf8(const uint8_t* carry) noexcept : before(_mm512_loadu_si512(carry)) {
     clean = _mm512_movepi8_mask(before) == 0;
   }
   void save(uint8_t* carry) const noexcept { _mm512_storeu_si512(carry, before); }
-  bool failed() const noexcept { return error != 0; }
-  bool incomplete() const noexcept { return !clean && unfinished() != 0; }
+  bool failed() const noexcept { return any(error); }
+  bool incomplete() const noexcept { return !clean && any(unfinished()); }
+  static bool any(__m512i v) noexcept { return _mm512_test_epi8_mask(v, v) != 0; }
 
   /** The last byte begins a sequence, or the one before it one of three, or the one before of four. */
-  uint64_t unfinished() const noexcept {
-    uint64_t lead4 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xf0)));
-    uint64_t lead3 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xe0)));
-    uint64_t lead2 = _mm512_cmpge_epu8_mask(before, _mm512_set1_epi8(static_cast<char>(0xc0)));
-    return (lead4 & 1ull << 61) | (lead3 & 1ull << 62) | (lead2 & 1ull << 63);
+  __m512i unfinished() const noexcept {
+    alignas(64) static constexpr struct Limit {
+      uint8_t of[64];
+      constexpr Limit() : of() {
+        for (uint8_t& byte : of) byte = 0xff;
+        of[61] = 0xef;
+        of[62] = 0xdf;
+        of[63] = 0xbf;
+      }
+    } kLimit;
+    return _mm512_subs_epu8(before, _mm512_load_si512(kLimit.of));
   }
 
   template <int N>
@@ -125,7 +132,7 @@ struct Utf8 {
   void check(const Block& block, uint64_t high) noexcept {
     __m512i now = block.v;
     if (!high) {
-      if (!clean) error |= unfinished();
+      if (!clean) error = _mm512_or_si512(error, unfinished());
       before = now;
       clean = true;
       return;
@@ -142,7 +149,7 @@ struct Utf8 {
     __m512i fourth = _mm512_subs_epu8(back<3>(now, before), _mm512_set1_epi8(0xf0 - 0x80));
     __m512i must =
         _mm512_and_si512(_mm512_or_si512(third, fourth), _mm512_set1_epi8(static_cast<char>(0x80)));
-    error |= _mm512_test_epi8_mask(_mm512_xor_si512(must, named), _mm512_set1_epi8(-1));
+    error = _mm512_or_si512(error, _mm512_xor_si512(must, named));
     before = now;
     clean = false;
   }
@@ -150,25 +157,17 @@ struct Utf8 {
 
 #include "json/stage1.inc"
 
-/** Copies n bytes if they are few, all ASCII and no backslash; may write 64 beyond. Masked loads touch
- * nothing else. */
-[[gnu::always_inline]] inline bool copy_short(uint8_t* to, const uint8_t* from, size_t n,
-                                              const uint8_t*) noexcept {
-  if (n > 64) return false;
-  __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, static_cast<unsigned>(n)), from);
-  _mm512_storeu_si512(to, v);
-  return (_mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\'))) == 0;
-}
+#include "json/short_avx2.inc"
 
-/** Copies the bytes before the first that is odd; returns their count; may write 64 beyond. */
+/** Copies the bytes before the first that is odd; returns their count; may write 32 beyond. */
 inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8_t*) noexcept {
-  const __m512i backslash = _mm512_set1_epi8('\\');
-  for (size_t i = 0; i < n; i += 64) {
-    uint64_t inside = n - i >= 64 ? ~0ull : _bzhi_u64(~0ull, static_cast<unsigned>(n - i));
-    __m512i v = _mm512_maskz_loadu_epi8(inside, from + i);
-    _mm512_storeu_si512(to + i, v);
-    uint64_t odd = _mm512_movepi8_mask(v) | _mm512_cmpeq_epi8_mask(v, backslash);
-    if (odd) return i + static_cast<size_t>(__builtin_ctzll(odd));
+  for (size_t i = 0; i < n; i += 32) {
+    // a masked load touches nothing else
+    const __m256i v = n - i >= 32
+                          ? load32(from + i)
+                          : _mm256_maskz_loadu_epi8(_bzhi_u32(~0u, static_cast<unsigned>(n - i)), from + i);
+    store32(to + i, v);
+    if (const uint32_t odd = odd_bytes(v)) return i + static_cast<size_t>(__builtin_ctz(odd));
   }
   return n;
 }
@@ -180,13 +179,21 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
 template <bool stop>
 inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, char16_t*& to) noexcept {
   const size_t left = static_cast<size_t>(last - p);
-  const uint64_t loaded = left >= 64 ? ~0ull : _bzhi_u64(~0ull, static_cast<unsigned>(left));
-  const __m512i v = _mm512_maskz_loadu_epi8(loaded, p);
+  unsigned n = left < 64 ? static_cast<unsigned>(left) : 64;
+  const __m512i v = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, n), p);
   uint64_t hinders = _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8(static_cast<char>(0xf0)));
   if constexpr (stop) hinders |= _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\'));
-  hinders |= ~loaded;
-  const unsigned n = hinders ? static_cast<unsigned>(__builtin_ctzll(hinders)) : 64;
-  if (n == 0) return false;
+  if (hinders) {
+    n = static_cast<unsigned>(__builtin_ctzll(hinders));
+    if (n == 0) return false;
+  }
+  if ((_mm512_movepi8_mask(v) & _bzhi_u64(~0ull, n)) == 0) {  // ASCII all of them
+    _mm512_storeu_si512(to, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(v)));
+    if (n > 32) _mm512_storeu_si512(to + 32, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(v, 1)));
+    to += n;
+    p += n;
+    return true;
+  }
   const uint64_t begins =
       _mm512_cmpge_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(0xc0))) & _bzhi_u64(~0ull, n);
   uint64_t ends = begins >> 1;
@@ -212,19 +219,6 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
   to += units;
   p += 64 - static_cast<unsigned>(__builtin_clzll(ends));
   return true;
-}
-
-/** Whether the text at p begins with the node's key, quotes included. */
-inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                     const uint8_t* arena) noexcept {
-  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
-    return same_near_end(node, p, end, arena);
-  // whole loads: masked ones, and masks made into numbers, take longer
-  __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(node.key));
-  __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  uint32_t differ = ~static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
-  if (_bzhi_u32(differ, node.key_length) != 0) return false;
-  return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
 }
 
 #include "json/digits_x86.inc"

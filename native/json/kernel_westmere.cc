@@ -194,21 +194,17 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
   return n;
 }
 
-/** Whether the text at p begins with the node's key, quotes included. */
-inline bool same_key(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                     const uint8_t* arena) noexcept {
-  if (end - p < static_cast<ptrdiff_t>(kKeyInline)) [[unlikely]]
-    return same_near_end(node, p, end, arena);
-  const __m128i* key = reinterpret_cast<const __m128i*>(node.key);
-  const __m128i* text = reinterpret_cast<const __m128i*>(p);
+/** As in plain.inc; reads kKeyInline bytes of both. */
+[[gnu::always_inline]] inline bool same_start(const uint8_t* key, const uint8_t* p,
+                                              unsigned length) noexcept {
+  const __m128i* a = reinterpret_cast<const __m128i*>(key);
+  const __m128i* b = reinterpret_cast<const __m128i*>(p);
   auto equal_bits = [&](int i) noexcept {
     return static_cast<uint64_t>(static_cast<uint32_t>(
-        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(key + i), _mm_loadu_si128(text + i)))));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a + i), _mm_loadu_si128(b + i)))));
   };
   const uint64_t differ = ~(equal_bits(0) | equal_bits(1) << 16) & 0xffff'ffffu;
-  const unsigned length = node.key_length < kKeyInline ? node.key_length : kKeyInline;
-  if ((differ & ((1ull << length) - 1)) != 0) return false;
-  return node.key_length <= kKeyInline || same_rest(node, p, end, arena);
+  return (differ & ((1ull << (length < kKeyInline ? length : kKeyInline)) - 1)) == 0;
 }
 
 #include "json/digits_x86.inc"

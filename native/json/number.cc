@@ -67,18 +67,22 @@ constexpr Powers kPowers;
 
 const Wide* const kPowersOfFive = kPowers.of;
 
+constexpr auto digit_constants() {
+  DigitConstants c = {};
+  for (int i = 0; i < 16; i++) {
+    c.zeros[i] = '0';
+    c.above[i] = 128 - 10;
+    c.to_the_right[i] = 128;
+    c.to_the_right[16 + i] = static_cast<uint8_t>(i);
+  }
+  return c;
+}
+constinit const DigitConstants kDigits = digit_constants();
+
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept {
   double value = 0;
-  if (!truncated) {
-    if (mantissa == 0) return negative ? -0.0 : 0.0;
-    if (mantissa <= 1ull << 53 && exponent >= -22 && exponent <= 22) {
-      value = static_cast<double>(mantissa);
-      value = exponent < 0 ? value / kTens[-exponent] : value * kTens[exponent];
-      return negative ? -value : value;
-    }
-    if (eisel_lemire(mantissa, exponent, &value)) return negative ? -value : value;
-  }
+  if (!truncated && near_double(mantissa, exponent, negative, &value)) return value;
   auto result = std::from_chars(text, text + size, value);
   if (result.ec == std::errc::result_out_of_range) {
     // too large or too small, and from_chars does not say which: the place of the first digit that counts

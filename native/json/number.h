@@ -72,65 +72,65 @@ constexpr int kLowestPower = -342;       // below: zero, whatever 64 bits the ma
 constexpr int kHighestPower = 308;       // above: infinity
 extern const Wide* const kPowersOfFive;  // [q - kLowestPower]
 
-/** Eisel-Lemire; false: it cannot decide. mantissa is not 0. */
-[[gnu::always_inline]] inline bool eisel_lemire(uint64_t mantissa, int64_t exponent, double* out) noexcept {
-  if (exponent < kLowestPower) {
-    *out = 0;
-    return true;
-  }
-  if (exponent > kHighestPower) {
-    *out = std::numeric_limits<double>::infinity();
-    return true;
-  }
-  int zeros = std::countl_zero(mantissa);
-  uint64_t w = mantissa << zeros;
+/**
+ * Constants of the kernels' digits16(). Not known where they are used: as operands in memory they cost
+ * nothing, and compilers that know them build them in registers each time.
+ */
+struct alignas(16) DigitConstants {
+  uint8_t zeros[16];         // '0'
+  uint8_t above[16];         // added to what is no digit's value, it sets the highest bit
+  uint8_t to_the_right[32];  // at [n]: shuffles n bytes to the right end, and zeros before them
+};
+extern const DigitConstants kDigits;
+
+/** Eisel-Lemire: the double's bits but for its sign; false: it cannot decide. mantissa is not 0. */
+[[gnu::always_inline]] inline bool eisel_lemire(uint64_t mantissa, int64_t exponent, uint64_t* out) noexcept {
+  if (exponent < kLowestPower || exponent > kHighestPower) [[unlikely]]
+    return false;
+  const int zeros = std::countl_zero(mantissa);
+  const uint64_t w = mantissa << zeros;
   const Wide& power = kPowersOfFive[exponent - kLowestPower];
   unsigned __int128 product = static_cast<unsigned __int128>(w) * power.high;
-  uint64_t high = static_cast<uint64_t>(product >> 64);
-  uint64_t low = static_cast<uint64_t>(product);
-  if ((high & 0x1ff) == 0x1ff) [[unlikely]] {
-    uint64_t second = static_cast<uint64_t>((static_cast<unsigned __int128>(w) * power.low) >> 64);
-    low += second;
-    if (low < second) high++;
-  }
-  if (low == ~0ull && (exponent < -27 || exponent > 55)) return false;
-  int top = static_cast<int>(high >> 63);
+  if ((static_cast<uint64_t>(product >> 64) & 0x1ff) == 0x1ff) [[unlikely]]
+    product += static_cast<uint64_t>((static_cast<unsigned __int128>(w) * power.low) >> 64);
+  // that these 128 bits always decide: Mushtak and Lemire, "Fast number parsing without fallback", 2022
+  const uint64_t high = static_cast<uint64_t>(product >> 64), low = static_cast<uint64_t>(product);
+  const int top = static_cast<int>(high >> 63);
   uint64_t bits = high >> (top + 64 - 52 - 3);
   // floor(log2(5^q)) + q, for |q| < 400
   int binary = static_cast<int>((((152170 + 65536) * exponent) >> 16) + 63) + top - zeros + 1023;
-  if (binary <= 0) return false;  // subnormal: rare, left to the exact way
-  if (low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1) {
+  if (low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1) [[unlikely]] {
     // halfway between two doubles: to the even one
     if (bits << (top + 64 - 52 - 3) == high) bits &= ~1ull;
   }
   bits += bits & 1;
   bits >>= 1;
-  if (bits >= 2ull << 52) {
+  if (bits >= 2ull << 52) [[unlikely]] {
     bits = 1ull << 52;
     binary++;
   }
-  bits &= ~(1ull << 52);
-  if (binary >= 2047) {
-    *out = std::numeric_limits<double>::infinity();
-    return true;
-  }
-  *out = std::bit_cast<double>(bits | static_cast<uint64_t>(binary) << 52);
+  // subnormal or infinite: rare, left to the exact way
+  if (static_cast<unsigned>(binary - 1) >= 2046) [[unlikely]]
+    return false;
+  *out = (bits & ~(1ull << 52)) | static_cast<uint64_t>(binary) << 52;
   return true;
 }
 
-/** As to_double, for a mantissa that has all digits. */
-[[gnu::always_inline]] inline double near_double(uint64_t mantissa, int64_t exponent, bool negative,
-                                                 const char* text, size_t size) noexcept {
-  double value;
+/** As to_double, for a mantissa that has all digits; false: only to_double can tell. */
+[[gnu::always_inline]] inline bool near_double(uint64_t mantissa, int64_t exponent, bool negative,
+                                               double* out) noexcept {
+  const uint64_t sign = static_cast<uint64_t>(negative) << 63;
+  uint64_t bits;
   if (mantissa <= 1ull << 53 && exponent >= -22 && exponent <= 22) {
-    value = static_cast<double>(mantissa);
-    value = exponent < 0 ? value / kTens[-exponent] : value * kTens[exponent];
+    const double value = static_cast<double>(mantissa);
+    bits = std::bit_cast<uint64_t>(exponent < 0 ? value / kTens[-exponent] : value * kTens[exponent]);
   } else if (mantissa == 0) {
-    value = 0;
-  } else if (!eisel_lemire(mantissa, exponent, &value)) [[unlikely]] {
-    return to_double(mantissa, exponent, negative, true, text, size);
+    bits = 0;
+  } else if (!eisel_lemire(mantissa, exponent, &bits)) [[unlikely]] {
+    return false;
   }
-  return negative ? -value : value;
+  *out = std::bit_cast<double>(bits | sign);
+  return true;
 }
 
 /**

@@ -43,20 +43,6 @@ struct ShapeNode {
 };
 static_assert(sizeof(ShapeNode) == 64);
 
-// Two of the three ways to compare a key, for same_key() of the kernels.
-
-/** The bytes behind the first kKeyInline, which are equal. */
-inline bool same_rest(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                      const uint8_t* arena) noexcept {
-  return end - p >= node.key_length &&
-         memcmp(arena + node.key_offset + kKeyInline, p + kKeyInline, node.key_length - kKeyInline) == 0;
-}
-inline bool same_near_end(const ShapeNode& node, const uint8_t* p, const uint8_t* end,
-                          const uint8_t* arena) noexcept {
-  return end - p >= node.key_length &&
-         memcmp(node.key_length <= kKeyInline ? node.key : arena + node.key_offset, p, node.key_length) == 0;
-}
-
 /** What is asked for once: when a node is made, and when JavaScript is told of it. */
 struct ShapeOrigin {
   uint32_t parent;  // kNoParent: the root of an object, before its first key

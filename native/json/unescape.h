@@ -7,39 +7,35 @@
 
 namespace tailrace::json {
 
-inline int hex_digit(uint8_t c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/** What the bytes of escapes stand for; looked up, because digits and letters follow each other without rule.
+ */
+struct Escapes {
+  int8_t hex[256];      // a digit's value, or -1
+  uint8_t simple[256];  // the character a one-letter escape stands for; 0: not one
+  constexpr Escapes() : hex(), simple() {
+    for (int8_t& value : hex) value = -1;
+    for (int i = 0; i < 10; i++) hex['0' + i] = static_cast<int8_t>(i);
+    for (int i = 10; i < 16; i++) hex['a' + i - 10] = hex['A' + i - 10] = static_cast<int8_t>(i);
+    simple[static_cast<int>('"')] = '"';
+    simple[static_cast<int>('\\')] = '\\';
+    simple[static_cast<int>('/')] = '/';
+    simple[static_cast<int>('b')] = '\b';
+    simple[static_cast<int>('f')] = '\f';
+    simple[static_cast<int>('n')] = '\n';
+    simple[static_cast<int>('r')] = '\r';
+    simple[static_cast<int>('t')] = '\t';
+  }
+};
+inline constexpr Escapes kEscapes;
 
-/** The four hex digits at p, or -1. */
+/** The four hex digits at p, or a negative number. */
 inline int hex4(const uint8_t* p) noexcept {
-  int a = hex_digit(p[0]), b = hex_digit(p[1]), c = hex_digit(p[2]), d = hex_digit(p[3]);
+  const int a = kEscapes.hex[p[0]], b = kEscapes.hex[p[1]], c = kEscapes.hex[p[2]], d = kEscapes.hex[p[3]];
   return (a | b | c | d) < 0 ? -1 : a << 12 | b << 8 | c << 4 | d;
 }
 
 /** The character a one-letter escape stands for; 0: not one. */
-inline uint8_t simple_escape(uint8_t c) noexcept {
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-      return c;
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    default:
-      return 0;
-  }
-}
+inline uint8_t simple_escape(uint8_t c) noexcept { return kEscapes.simple[c]; }
 
 /**
  * from[0, n) to UTF-16 at `to` (room for n units). Returns the units, or -1 for an escape that is none.
