@@ -6,12 +6,14 @@ import { coreHeap } from '../../lib/memory';
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 import { decays } from './decay';
+import { decaysInWorkers } from './decay-worker';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onFallback();
 conformance('fallback').run();
 decays('fallback').run();
+decaysInWorkers('fallback').run();
 guarded('fallback').run();
 misuse('fallback').run();
 

@@ -12,12 +12,14 @@ import { serve } from '../../lib/server';
 import { onNative } from '../support/backends';
 import { conformance } from './conformance';
 import { decays } from './decay';
+import { decaysInWorkers } from './decay-worker';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
 onNative();
 conformance('native').run();
 decays('native').run();
+decaysInWorkers('native').run();
 guarded('native').run();
 misuse('native').run();
 
