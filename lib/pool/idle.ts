@@ -1,4 +1,6 @@
-// The items nobody uses, and the one timer that ends those that were idle too long or are too old.
+// The items nobody uses, and the one timer that ends those that were idle too long or are too old. It is there only while
+// one of them can expire: a pool that rests at min wakes nobody up. It is enough to look when an item comes back: what is
+// made beyond min comes here itself some time, or is gone.
 
 import type { PoolSettings } from './options';
 
@@ -21,9 +23,11 @@ export class IdleList<T> {
   /** How many of the idle items may go without the pool falling below min. */
   readonly #spare: () => number;
   readonly #expired: (entry: Entry<T>) => void;
-  /** Oldest first. */
+  /** Oldest first: that which is idle for longest. */
   #entries: Entry<T>[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** When it goes off. */
+  #due = Infinity;
 
   constructor(settings: PoolSettings<T>, spare: () => number, expired: (entry: Entry<T>) => void) {
     this.#settings = settings;
@@ -39,7 +43,14 @@ export class IdleList<T> {
     entry.state = 'idle';
     entry.idleSince = performance.now();
     this.#entries.push(entry);
-    this.#schedule();
+    const { idleMs, maxLifetimeMs } = this.#settings;
+    const oldest = this.#entries[0] as Entry<T>;
+    // Most of the time the timer is early enough, and nobody need ask what is to spare.
+    let due = entry.born + maxLifetimeMs;
+    if (oldest.idleSince + idleMs < this.#due) due = Math.min(due, this.#idleDue());
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#wait(due, entry.idleSince);
   }
 
   /** The newest: it is the warmest, and the others get the chance to expire. */
@@ -50,23 +61,22 @@ export class IdleList<T> {
   /** All of them, and no timer any more until the next push. */
   takeAll(): Entry<T>[] {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#due = Infinity;
     return this.#entries.splice(0);
   }
 
-  #schedule(): void {
-    const { idleMs, maxLifetimeMs } = this.#settings;
-    if (this.#timer !== undefined || (idleMs === Infinity && maxLifetimeMs === Infinity)) return;
-    let due = Infinity;
-    for (const entry of this.#entries) {
-      due = Math.min(due, entry.idleSince + idleMs, entry.born + maxLifetimeMs);
-    }
-    if (due === Infinity) return;
-    const delay = Math.min(kMaxDelayMs, Math.max(1, Math.ceil(due - performance.now())));
+  /** When the first of them will have been idle for too long; never, when min keeps it. */
+  #idleDue(): number {
+    const oldest = this.#entries[0];
+    return oldest === undefined || this.#spare() <= 0 ? Infinity : oldest.idleSince + this.#settings.idleMs;
+  }
+
+  #wait(due: number, now: number): void {
+    this.#due = due;
+    const delay = Math.min(kMaxDelayMs, Math.max(1, Math.ceil(due - now)));
     this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+      this.#due = Infinity;
       this.#sweep();
-      this.#schedule();
     }, delay);
     this.#timer.unref();
   }
@@ -84,9 +94,15 @@ export class IdleList<T> {
         expired.push(entry);
         return false;
       }
-      if (unused) entry.idleSince = now; // kept for min: asked again in idleMs
       return true;
     });
     for (const entry of expired) this.#expired(entry);
+    // Ending them may have had others made.
+    let due = this.#idleDue();
+    for (const entry of this.#entries) due = Math.min(due, entry.born + maxLifetimeMs);
+    if (due < this.#due) {
+      clearTimeout(this.#timer);
+      this.#wait(due, now);
+    }
   }
 }
