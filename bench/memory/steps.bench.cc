@@ -1,13 +1,16 @@
-// The arena of a request against malloc and free, and how long one step of giving back takes: nobody waits
-// longer for the lock than that. Steps are those of 90 % of 200,000 blocks of 16 to 4,096 bytes freed at
-// random (pages inside spans) and of 64 MiB freed as a whole (free runs), written page by page before.
+// The arena of a request against malloc and free; how long one step of giving back takes; and how long it
+// makes another thread wait, which is what must be short. Steps are those of 90 % of 200,000 blocks of 16 to
+// 4,096 bytes freed at random (pages inside spans) and of 64 MiB freed as a whole (free runs), written page
+// by page before. The other thread takes and frees large blocks all the time, by the lock of the page heap,
+// or batches of small ones, by that of their list; how long that takes when nothing is given back is shown
+// beside. It needs a second processor: under `taskset` with one there is none.
 //
 //   npm run bench -- memory/steps
 #include "../support/timing.h"
 #include "base/os.h"
 #include "memory/arena.h"
 #include "memory/cache.h"
-#include "memory/page_heap.h"
+#include "memory/heap.h"
 #include "workloads.h"
 
 using namespace tailrace;
@@ -49,18 +52,64 @@ void malloc_request() {
   }
 }
 
-void show_steps(const char* name, uint64_t now) {
+void show(const char* name, const char* what, std::vector<double>& us) {
+  if (us.empty()) return;
+  std::sort(us.begin(), us.end());
+  double sum = 0;
+  for (double each : us) sum += each;
+  std::printf("%-32s %8zu %s: median %.1f us, p99 %.1f us, longest %.1f us, all %.1f ms\n", name, us.size(),
+              what, us[us.size() / 2], us[us.size() * 99 / 100], us.back(), sum / 1e3);
+}
+
+/** Uses the heap in a thread of its own, and keeps how long each use took. */
+class Other {
+ public:
+  explicit Other(size_t bytes) {
+    if (bench::processors() < 2) return;
+    thread_ = std::thread([this, bytes] {
+      bench::pin(1);
+      memory::Cache own;
+      us_.reserve(1u << 20);
+      while (!stop_.load(std::memory_order_relaxed)) {
+        const double start = bench::now_ns();
+        void* p = own.allocate(bytes);
+        own.free(p);
+        if (bytes <= 4096) own.flush();
+        if (us_.size() < us_.capacity()) us_.push_back((bench::now_ns() - start) / 1e3);
+      }
+    });
+  }
+  std::vector<double>& end() {
+    stop_.store(true);
+    if (thread_.joinable()) thread_.join();
+    return us_;
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::vector<double> us_;
+  std::thread thread_;
+};
+
+void show_steps(const char* name, uint64_t now, size_t used_by_other) {
   std::vector<double> us;
+  Other other(used_by_other);
+  size_t all = 0;
   for (;;) {
     const double start = bench::now_ns();
-    // one step a call
-    const size_t bytes = memory::scavenge(now, size_t{memory::page_heap.step_pages()} << memory::kPageShift);
+    const size_t bytes = memory::scavenge(now, memory::kScavengeStepBytes);  // one step a call
     us.push_back((bench::now_ns() - start) / 1e3);
+    all += bytes;
     if (bytes == 0 && us.size() > 10) break;
   }
-  std::sort(us.begin(), us.end());
-  std::printf("%-44s %6zu steps: median %.1f us, p99 %.1f us, longest %.1f us\n", name, us.size(),
-              us[us.size() / 2], us[us.size() * 99 / 100], us.back());
+  std::vector<double>& waits = other.end();
+  std::printf("%s: %.1f MiB\n", name, static_cast<double>(all) / (1 << 20));
+  show("  steps", "steps", us);
+  show("  another thread meanwhile", "uses ", waits);
+  if (bench::processors() < 2) return;
+  Other alone(used_by_other);
+  usleep(100'000);
+  show("  another thread alone", "uses ", alone.end());
 }
 
 uint64_t wait(uint64_t now) {
@@ -96,7 +145,7 @@ int main() {
     }
     cache.flush();
     now = wait(now);
-    show_steps("giving back pages inside spans", now);
+    show_steps("giving back pages inside spans", now, 1024);
     for (void* p : kept) cache.free(p);
     cache.flush();
     (void)memory::purge();
@@ -105,6 +154,6 @@ int main() {
     std::memset(large, 1, 64u << 20);
     cache.free(large);
     now = wait(now);
-    show_steps("giving back free runs", now);
+    show_steps("giving back free runs", now, 256u << 10);
   }
 }

@@ -23,10 +23,28 @@ inline double now_ns() {
       .count();
 }
 
-inline void pin(unsigned cpu) {
+/** Processors this process may use: not all, under taskset. */
+inline const cpu_set_t& allowed() {
+  static const cpu_set_t set = [] {
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    sched_getaffinity(getpid(), sizeof mine, &mine);
+    return mine;
+  }();
+  return set;
+}
+inline unsigned processors() { return std::max(1u, static_cast<unsigned>(CPU_COUNT(&allowed()))); }
+
+/** Pins the calling thread to the nth of them. */
+inline void pin(unsigned nth) {
+  nth %= processors();
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(cpu % std::max(1u, std::thread::hardware_concurrency()), &set);
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed()) || nth-- != 0) continue;
+    CPU_SET(cpu, &set);
+    break;
+  }
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 

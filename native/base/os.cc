@@ -96,6 +96,31 @@ Status map_decommit(void* at, size_t bytes) noexcept {
   return status_from(retry(Call::map_decommit, [&] { return madvise(at, bytes, MADV_DONTNEED); }));
 }
 
+namespace {
+
+// Linux 6.13 lets a process do this to itself, 6.14 without a descriptor of it. Known to fail once it has.
+constinit std::atomic<bool> many_ranges{true};
+constexpr long kProcessMadvise = 440;  // on every architecture; older headers do not have it
+constexpr int kThisThread = -10'000;   // PIDFD_SELF_THREAD
+
+}  // namespace
+
+size_t map_decommit(const iovec* ranges, size_t count) noexcept {
+  size_t done = 0;
+  // relaxed: a hint; partner: the store below
+  if (count > 1 && many_ranges.load(std::memory_order_relaxed)) {
+    const ssize_t bytes = retry(Call::map_decommit, [&] {
+      return syscall(kProcessMadvise, kThisThread, ranges, count, MADV_DONTNEED, 0);
+    });
+    if (bytes < 0) many_ranges.store(false, std::memory_order_relaxed);  // partner: the load above
+    for (auto left = static_cast<size_t>(bytes < 0 ? 0 : bytes); done < count && left >= ranges[done].iov_len;
+         done++)
+      left -= ranges[done].iov_len;
+  }
+  while (done < count && map_decommit(ranges[done].iov_base, ranges[done].iov_len).ok()) done++;
+  return done;
+}
+
 Status unmap(void* at, size_t bytes) noexcept {
   return status_from(retry(Call::unmap, [&] { return munmap(at, bytes); }));
 }

@@ -45,6 +45,10 @@ Result<void*> map_reserve(size_t bytes) noexcept;
 Status map_commit(void* at, size_t bytes) noexcept;
 /** Gives the memory behind committed pages back. They stay accessible and read as zero. */
 Status map_decommit(void* at, size_t bytes) noexcept;
+/** The same for several ranges; returns how many of them, from the first on, were given back. By one call
+ * where the system knows that: then it invalidates what the processors know of the addresses once, not once a
+ * range. */
+size_t map_decommit(const iovec* ranges, size_t count) noexcept;
 Status unmap(void* at, size_t bytes) noexcept;
 /** Resident anonymous bytes of this process (RssAnon), 0 when unknown: for tests and reports. */
 size_t resident_bytes() noexcept;

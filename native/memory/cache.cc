@@ -114,7 +114,7 @@ void Cache::tick() noexcept {
   const uint64_t now_ns = os::monotonic_ns();
   const uint64_t told_ns = page_heap.decay.now();
   if (now_ns > told_ns && now_ns - told_ns >= kScavengePeriodNs)
-    (void)scavenge(now_ns, 4 * kScavengeStepBytes);  // publishes too
+    (void)scavenge(now_ns, kScavengeStepBytes);  // publishes too
 }
 
 void* Cache::allocate_slow(unsigned size_class, size_t bytes) noexcept {

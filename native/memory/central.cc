@@ -181,14 +181,15 @@ void Central::give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_
     if (index * uint64_t{info.size} != offset) panic("memory: freed inside a block");
     span->free_bits[index / 64] |= bit;
     span->free_blocks++;
-    if (span->free_blocks == info.blocks) {
+    if (span->free_blocks == info.blocks && !span->held) {
       unlink(span);
       if (span->aging != Span::Aging::no) ages_.remove(span);
       spans_--;
       page_heap.free(span);
     } else {
       place(span);
-      if (span->aging == Span::Aging::no && size_t{span->free_blocks} * info.size >= kPageBytes)
+      if (span->aging == Span::Aging::no &&
+          (span->held || size_t{span->free_blocks} * info.size >= kPageBytes))
         ages_.push(span, freed_ns);
     }
   }
@@ -282,38 +283,6 @@ void Central::drain(unsigned size_class, bool always) noexcept {
     waiting_count_ = 0;
   }
   used_ = false;
-}
-
-Central::Step Central::give_back(bool at_once) noexcept {
-  LockGuard guard(mutex_);
-  Step step;
-  Span* span = ages_.oldest();
-  if (!span || !(at_once || page_heap.decay.ripe(span->freed_ns))) return step;
-  step.found = true;
-  const uint32_t most = page_heap.step_pages();
-  const SizeClass& info = kSizeClasses[span->size_class];
-  const auto is_free = [&](uint32_t page) noexcept {
-    if (!page_heap.has_memory(span, page)) return false;
-    const size_t from = size_t{page} << kPageShift;
-    const size_t behind = (from + kPageBytes - 1) / info.size + 1;  // number of the first block after it
-    const auto last = static_cast<unsigned>(behind < info.blocks ? behind : info.blocks);
-    for (auto block = static_cast<unsigned>(from / info.size); block < last; block++) {
-      if (!(span->free_bits[block / 64] >> (block % 64) & 1)) return false;
-    }
-    return true;
-  };
-  for (uint32_t page = 0; page < span->pages; page++) {
-    if (!is_free(page)) continue;
-    const uint32_t left = most - step.pages;
-    const uint32_t reach = left + PageHeap::system_page();  // what is cut off at the front is less than that
-    uint32_t end = page + 1;
-    while (end < span->pages && end - page < reach && is_free(end)) end++;
-    step.pages += page_heap.give_back_inside(span, page, end - page, left);
-    if (step.pages >= most) return step;  // the rest, if there is any, is for the next step
-    page = end;
-  }
-  ages_.remove(span);
-  return step;
 }
 
 bool Central::aging() noexcept {

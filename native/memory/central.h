@@ -41,13 +41,16 @@ class Central {
   static uint32_t remote_batch(unsigned size_class) noexcept;
   /** Sorts the array's blocks into their spans if nobody used the array since the last call, or always. */
   void drain(unsigned size_class, bool always) noexcept;
-  /** Gives back free pages of the span that has waited longest, if it has long
-   * enough: one step, or its last. */
+  /**
+   * Gives back up to `most` free pages (whole ones of the system) of the spans that have waited longest, if
+   * they have long enough. Their blocks are out of the bitmap meanwhile, so that the lock is not held while
+   * the system works.
+   */
   struct Step {
     bool found = false;  // a span was due; there may be more
     uint32_t pages = 0;  // given back
   };
-  Step give_back(bool at_once) noexcept;
+  Step give_back(uint32_t most, bool at_once) noexcept;
   /** Whether drain() or give_back() will have something to do later. */
   bool aging() noexcept;
 
@@ -71,6 +74,9 @@ class Central {
   void store(unsigned size_class, void* const* blocks, uint32_t count) noexcept;
   void collect_remote(unsigned size_class) noexcept;
   void give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_ns) noexcept;
+  struct Held;
+  uint32_t hold(Span* span, uint32_t most, Held& held) noexcept;
+  void let_go(Held& held, uint32_t done_ranges) noexcept;
   void place(Span* span) noexcept;
   void unlink(Span* span) noexcept;
 

@@ -74,9 +74,12 @@ constinit Publication* publications = nullptr;  // under publish_mutex
 size_t give_back(size_t max_bytes, bool at_once) noexcept {
   for (unsigned i = 1; i < kClasses; i++) central_lists[i].drain(i, at_once);
   size_t done = page_heap.scavenge(max_bytes, at_once);
+  const size_t unit_bytes = size_t{PageHeap::system_page()} << kPageShift;
   for (unsigned i = 1; i < kClasses; i++) {
-    while (done < max_bytes) {
-      const Central::Step step = central_lists[i].give_back(at_once);
+    while (max_bytes - done >= unit_bytes) {
+      const size_t left = (max_bytes - done) >> kPageShift;
+      const Central::Step step = central_lists[i].give_back(
+          left < PageHeap::kStepPages ? static_cast<uint32_t>(left) : PageHeap::kStepPages, at_once);
       if (!step.found) break;
       done += size_t{step.pages} << kPageShift;
     }

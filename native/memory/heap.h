@@ -74,18 +74,17 @@ size_t usable_size(const void* p) noexcept;
 bool owns(const void* p) noexcept;
 
 /**
- * Gives free pages back to the system that have waited long enough (decay.h), oldest first, about max_bytes
- * at most, in steps of at most kScavengeStepBytes under a lock. Free are pages of no span, and pages inside
- * spans that no block in use touches. Returns the bytes given back: as much as max_bytes means that there may
- * be more. Any thread; 0 at once when another is at it. Every 100 ms is plenty.
+ * Gives free pages back to the system that have waited long enough (decay.h), oldest first, max_bytes at
+ * most, by calls for at most kScavengeStepBytes each during which no lock is held. Free are pages of no span,
+ * and pages inside spans that no block in use touches. Returns the bytes given back: as much as max_bytes
+ * means that there may be more. Any thread; 0 at once when another is at it. Every 100 ms is plenty.
  */
 size_t scavenge(uint64_t now_ns, size_t max_bytes) noexcept;
 /**
- * What one step takes at most, under a lock: 6 to 10 µs for memory that was touched page by page. Twice as
- * much has a p99 above 50 µs and saves no time in all. Steps are shorter where the system is slow
- * (page_release.cc).
+ * What one call of the system takes at most. Nobody waits for it, so it is as long as makes pages cheap:
+ * above 33 of them Linux invalidates all of a processor's addresses at once and not one after the other.
  */
-inline constexpr size_t kScavengeStepBytes = 64u << 10;
+inline constexpr size_t kScavengeStepBytes = 256u << 10;
 /** How often it wants to be called while scavenge_pending(). */
 inline constexpr uint64_t kScavengePeriodNs = 200'000'000;
 

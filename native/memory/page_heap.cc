@@ -75,6 +75,7 @@ Span* PageHeap::new_record() noexcept {
   }
   span->state = Span::State::none;
   span->aging = Span::Aging::no;
+  span->held = false;
   return span;
 }
 
@@ -219,7 +220,7 @@ bool PageHeap::make_room(uint32_t pages) noexcept {
   // Bounded: each round gives back at least a page, or ends it.
   while (resident_pages_.load(std::memory_order_relaxed) + pages > limit_pages) {
     Span* oldest = huge_.oldest() ? huge_.oldest() : parts_.oldest();
-    if (!oldest || give_back(oldest, UINT32_MAX, false) == 0) return false;
+    if (!oldest || give_back_all(oldest) == 0) return false;
   }
   return true;
 }

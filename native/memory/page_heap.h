@@ -46,9 +46,20 @@ class PageHeap {
   bool has_memory(const Span* span, uint32_t page) const noexcept {
     return page_class_[span->first_page + page] != kReleased;
   }
-  /** Gives back up to `max_pages` of `count` pages, which hold memory and no block in use. Returns how many.
+  /**
+   * Up to `max_pages` of `count` pages, which hold memory and no block in use, hold none any more as far as
+   * the heap knows: whole pages of the system, next to each other. The caller makes it true, with nobody's
+   * lock, and then calls gave_back_inside() or, when the system refused, undo_inside(). Until then none of
+   * their blocks is given out.
    */
-  uint32_t give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept;
+  struct Pages {
+    uint32_t first = 0;  // in the heap
+    uint32_t count = 0;  // 0: none
+  };
+  Pages release_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept;
+  void gave_back_inside(uint32_t count) noexcept;
+  void undo_inside(Span* span, Pages pages) noexcept;
+  char* address_of_page(uint32_t page) const noexcept { return base_ + (size_t{page} << kPageShift); }
   /** Makes a page ready for blocks again, and all that comes with it. False when the limit refuses. */
   bool take_again(Span* span, uint32_t page) noexcept;
 
@@ -99,16 +110,11 @@ class PageHeap {
 
   /** Pages of ours in one of the system's, which may be larger (arm64). */
   static uint32_t system_page() noexcept;
-  /**
-   * Pages that one step of giving back takes, by what the system took for the last ones: whole pages of the
-   * system, one at least. Any thread.
-   */
-  uint32_t step_pages() const noexcept;
+  /** Most pages, and most ranges of them, that one call of the system gives back. */
+  static constexpr uint32_t kStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
 
  private:
   static constexpr uint8_t kReleased = 255;  // page class of a page without memory
-  static constexpr uint32_t kMostStepPages = static_cast<uint32_t>(kScavengeStepBytes >> kPageShift);
-  static constexpr uint64_t kStepNs = 16'000;  // what a step should take: a third of what a thread may wait
   static constexpr uint32_t kHugePages = (2u << 20) >> kPageShift;
   static constexpr uint32_t kGrowPages = 2 * kHugePages;
 
@@ -128,10 +134,14 @@ class PageHeap {
   uint32_t coming_along(uint32_t page) const noexcept;
   void came_along(uint32_t page, uint32_t count) noexcept;
   uint32_t count_resident(const Span* span) const noexcept;
-  static bool whole(uint32_t& from, uint32_t& to) noexcept;
-  bool decommit(uint32_t page, uint32_t count) noexcept;
-  void pace(uint64_t took_ns, uint32_t pages) noexcept;
-  uint32_t give_back(Span* span, uint32_t max_pages, bool whole_huge_only) noexcept;
+  struct Stretch {
+    uint32_t from, to;
+    uint32_t passed;  // pages with memory before it in the run
+  };
+  bool next_stretch(const Span* span, uint32_t max_pages, bool whole_huge_only, Stretch& out) const noexcept;
+  Span* carve(Span* span, const Stretch& stretch) noexcept;
+  void settle(Span* piece, bool given_back) noexcept;
+  uint32_t give_back_all(Span* span) noexcept;
 
   Mutex mutex_{LockRank::memory_pages};
   char* base_ = nullptr;
@@ -144,8 +154,6 @@ class PageHeap {
   std::atomic<uint64_t> limit_{UINT64_MAX};
   std::atomic<uint64_t> resident_pages_{0};
   std::atomic<uint64_t> given_back_{0};
-  std::atomic<uint32_t> step_pages_{kMostStepPages};
-  std::atomic<uint64_t> page_ns_{0};  // a page given back takes about so long; several threads may tell
   uint32_t total_pages_ = 0;
   uint64_t committed_[3] = {};         // bytes of page_class_, span_at_ and records_ made accessible
   uint32_t grown_pages_ = 0;           // bytes_ in pages; they are given back but never shrunk

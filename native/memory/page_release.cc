@@ -1,11 +1,13 @@
 // Giving pages back to the system, from free runs and from inside spans; see page_heap.h.
 //
-// Every step is short: one call of the system, for at most kScavengeStepBytes, under the lock that guards the
-// pages. A page costs 0.3 µs on one machine and 5 to 20 on another (under some hypervisors), so the steps are
-// as long as the last ones say, down to a page. Rejected: one call for many ranges (process_madvise: needs
-// Linux 6.13 for one's own process, and saves half a microsecond a range); doing it without the lock on runs
-// that nobody can see meanwhile (a step holds the lock for 2 to 20 µs, which is less than the complication is
-// worth).
+// A page costs 0.3 µs on one machine and 5 to 50 on another: under some hypervisors every address that is
+// invalidated is a call of theirs, the dearer the busier the other processors are. So nobody may wait for it.
+// What is being given back is out of the lists (free runs) or out of the bitmap (central_release.cc), and the
+// system's call is made without a lock, for as many pages as make one cheap. Rejected: steps under the lock
+// that are as short as the machine is slow. That a call costs much by itself looked like dear pages, and the
+// steps shrank to one page, which is where a page is dearest.
+#include <sys/uio.h>
+
 #include <cstring>
 
 #include "base/os.h"
@@ -14,58 +16,46 @@
 
 namespace tailrace::memory {
 
-bool PageHeap::decommit(uint32_t page, uint32_t count) noexcept {
-  const size_t bytes = size_t{count} << kPageShift;
-  const uint64_t start_ns = os::monotonic_ns();
-  if (!os::map_decommit(base_ + (size_t{page} << kPageShift), bytes)) return false;
-  pace(os::monotonic_ns() - start_ns, count);
-  std::memset(page_class_ + page, kReleased, count);
-  resident_pages_.fetch_sub(count, std::memory_order_relaxed);  // a statistic
-  given_back_.fetch_add(bytes, std::memory_order_relaxed);      // a statistic
-  decay.gave_back(count);
-  return true;
-}
-
-void PageHeap::pace(uint64_t took_ns, uint32_t pages) noexcept {
-  // relaxed: a hint; two that tell at once lose one of the two. partner: itself
-  const uint64_t before_ns = page_ns_.load(std::memory_order_relaxed);
-  // A step that was interrupted says little: it counts as four times as slow as it was thought to be at most.
-  const uint64_t seen_ns = (took_ns + pages - 1) / pages;
-  const uint64_t counted_ns = before_ns > 0 && seen_ns > 4 * before_ns ? 4 * before_ns : seen_ns;
-  const uint64_t page_ns = before_ns == 0 ? counted_ns : (7 * before_ns + counted_ns + 7) / 8;
-  page_ns_.store(page_ns, std::memory_order_relaxed);
-  const uint64_t fit = page_ns > 0 ? kStepNs / page_ns : kMostStepPages;
-  step_pages_.store(static_cast<uint32_t>(fit > kMostStepPages ? kMostStepPages : fit),
-                    std::memory_order_relaxed);  // a hint; partner: step_pages()
-}
-
-uint32_t PageHeap::step_pages() const noexcept {
-  const uint32_t unit = system_page();
-  const uint32_t fit = step_pages_.load(std::memory_order_relaxed);  // a hint; partner: pace()
-  return fit < unit ? unit : fit / unit * unit;
-}
-
 uint32_t PageHeap::system_page() noexcept {
   return static_cast<uint32_t>((os::page_bytes() + kPageBytes - 1) >> kPageShift);
 }
 
+namespace {
+
 /** Cuts [from, to) down to whole pages of the system. False: none. */
-bool PageHeap::whole(uint32_t& from, uint32_t& to) noexcept {
-  const uint32_t unit = system_page();
+bool whole(uint32_t& from, uint32_t& to) noexcept {
+  const uint32_t unit = PageHeap::system_page();
   from = (from + unit - 1) / unit * unit;
   to = to / unit * unit;
   return from < to;
 }
 
-uint32_t PageHeap::give_back_inside(Span* span, uint32_t page, uint32_t count, uint32_t max_pages) noexcept {
+}  // namespace
+
+// ------------------------------------------------------------------ inside spans
+
+PageHeap::Pages PageHeap::release_inside(Span* span, uint32_t page, uint32_t count,
+                                         uint32_t max_pages) noexcept {
   uint32_t from = span->first_page + page;
   uint32_t to = from + count;
-  if (!whole(from, to)) return 0;
+  if (!whole(from, to)) return {};
   if (to - from > max_pages) to = from + max_pages;
-  if (!decommit(from, to - from)) return 0;
   count = to - from;
+  std::memset(page_class_ + from, kReleased, count);
   span->resident -= count;
-  return count;
+  resident_pages_.fetch_sub(count, std::memory_order_relaxed);  // a statistic
+  return {from, count};
+}
+
+void PageHeap::gave_back_inside(uint32_t count) noexcept {
+  given_back_.fetch_add(uint64_t{count} << kPageShift, std::memory_order_relaxed);  // a statistic
+  decay.gave_back(count);
+}
+
+void PageHeap::undo_inside(Span* span, Pages pages) noexcept {
+  std::memset(page_class_ + pages.first, span->size_class, pages.count);
+  span->resident += pages.count;
+  resident_pages_.fetch_add(pages.count, std::memory_order_relaxed);  // a statistic
 }
 
 bool PageHeap::take_again(Span* span, uint32_t page) noexcept {
@@ -80,41 +70,124 @@ bool PageHeap::take_again(Span* span, uint32_t page) noexcept {
   return true;
 }
 
-/** Returns the pages given back; max_pages is in whole pages of the system. A run without memory goes to the
- * runs without; any other keeps its age. */
-uint32_t PageHeap::give_back(Span* span, uint32_t max_pages, bool whole_huge_only) noexcept {
+// ------------------------------------------------------------------ free runs
+
+/** The first page from `at` on that has memory, or `end`. Runs of gigabytes are mostly released: word by
+ * word. */
+static uint32_t skip_released(const uint8_t* classes, uint32_t at, uint32_t end, uint8_t released) noexcept {
+  const uint64_t none = 0x0101010101010101u * released;
+  for (; at + sizeof none <= end; at += sizeof none) {
+    uint64_t word;
+    std::memcpy(&word, classes + at, sizeof word);
+    if (word != none) break;
+  }
+  while (at < end && classes[at] == released) at++;
+  return at;
+}
+
+/** The first stretch of a free run that can be given back: up to `max_pages` (whole pages of the system). */
+bool PageHeap::next_stretch(const Span* span, uint32_t max_pages, bool whole_huge_only,
+                            Stretch& out) const noexcept {
   uint32_t at = span->first_page;
   uint32_t last = span->first_page + span->pages;
+  uint32_t passed = 0;
   if (whole_huge_only) {
-    at = (at + kHugePages - 1) / kHugePages * kHugePages;
+    for (; at < last && at % kHugePages != 0; at++) passed += page_class_[at] != kReleased;
     last = last / kHugePages * kHugePages;
   }
   const uint64_t unit = system_page();
-  uint32_t done = 0;
-  while (at < last && done < max_pages) {
-    if (page_class_[at] == kReleased) {
-      at++;
-      continue;
-    }
-    const uint64_t reach = max_pages - done + unit;  // what is cut off at the front is less than a unit
+  while ((at = skip_released(page_class_, at, last, kReleased)) < last) {
+    const uint64_t reach = max_pages + unit;  // what is cut off at the front is less than a unit
     uint32_t end = at + 1;
     while (end < last && end - at < reach && page_class_[end] != kReleased) end++;
     uint32_t from = at;
     uint32_t to = end;
-    at = end;
-    if (!whole(from, to)) continue;
-    if (to - from > max_pages - done) to = from + (max_pages - done);
-    if (!decommit(from, to - from)) break;
-    done += to - from;
-  }
-  if (done > 0) {
-    span->resident -= done;
-    if (span->resident == 0) {
-      dirty_.remove(span);
-      if (span->aging != Span::Aging::no) ages_of(span).remove(span);
-      list(span, nullptr);  // now among the runs without memory
+    if (whole(from, to)) {
+      out = {from, to - from > max_pages ? from + max_pages : to, passed + (from - at)};
+      return true;
     }
+    passed += end - at;
+    at = end;
   }
+  return false;
+}
+
+/**
+ * Takes a stretch out of a free run, as a run of its own that is in no list and without memory as far as the
+ * heap knows, for settle(). What is before and behind it stays free, of the same age. Null: no room for its
+ * record.
+ */
+Span* PageHeap::carve(Span* span, const Stretch& stretch) noexcept {
+  const uint32_t begin = span->first_page;
+  const uint32_t end = begin + span->pages;
+  const uint32_t count = stretch.to - stretch.from;
+  Span* piece = new_record();
+  Span* front = piece && stretch.from > begin ? new_record() : nullptr;
+  if (!piece || (!front && stretch.from > begin)) {
+    if (piece) drop_record(piece);
+    return nullptr;
+  }
+  const uint64_t freed_ns = span->freed_ns;
+  dirty_.remove(span);
+  std::memset(page_class_ + stretch.from, kReleased, count);
+  resident_pages_.fetch_sub(count, std::memory_order_relaxed);  // a statistic
+  piece->first_page = stretch.from;
+  piece->pages = count;
+  piece->resident = 0;
+  const auto number = static_cast<uint32_t>(piece - records_);
+  span_at_[stretch.from] = span_at_[stretch.to - 1] = number;  // for those who free the pages next to it
+  span->resident -= count + stretch.passed;
+  if (stretch.to < end) {
+    span->first_page = stretch.to;
+    span->pages = end - stretch.to;
+    list(span, span);
+  } else {
+    ages_of(span).remove(span);
+    drop_record(span);
+  }
+  if (front) {
+    front->first_page = begin;
+    front->pages = stretch.from - begin;
+    front->resident = stretch.passed;
+    list(front, nullptr);
+    if (front->aging != Span::Aging::no) front->freed_ns = freed_ns;
+  }
+  return piece;
+}
+
+/** A piece that carve() took is free again. */
+void PageHeap::settle(Span* piece, bool given_back) noexcept {
+  const uint32_t count = piece->pages;
+  if (given_back) {
+    given_back_.fetch_add(uint64_t{count} << kPageShift, std::memory_order_relaxed);  // a statistic
+    decay.gave_back(count);
+    insert(piece);
+    return;
+  }
+  std::memset(page_class_ + piece->first_page, 0, count);
+  resident_pages_.fetch_add(count, std::memory_order_relaxed);  // a statistic; under mutex_
+  piece->resident = count;
+  insert(piece);
+  // The system refused: not asked again until the run changes.
+  if (piece->aging != Span::Aging::no) ages_of(piece).remove(piece);
+}
+
+/** Gives back all of a free run for somebody who needs the room now, under the lock. Returns pages; 0: none
+ * could be, and it is not asked again until the run changes. */
+uint32_t PageHeap::give_back_all(Span* span) noexcept {
+  Stretch stretch;
+  uint32_t done = 0;
+  while (span && next_stretch(span, UINT32_MAX, false, stretch)) {
+    Span* piece = carve(span, stretch);
+    if (!piece) break;
+    const uint32_t count = piece->pages;
+    const bool ok = os::map_decommit(address_of_page(stretch.from), size_t{count} << kPageShift).ok();
+    settle(piece, ok);
+    if (!ok) return done;
+    done += count;
+    span = piece->resident != 0 ? piece : nullptr;  // the whole run
+  }
+  if (done == 0 && span && span->aging != Span::Aging::no) ages_of(span).remove(span);
   return done;
 }
 
@@ -124,34 +197,43 @@ bool PageHeap::aging() noexcept {
 }
 
 size_t PageHeap::scavenge(size_t max_bytes, bool at_once) noexcept {
+  constexpr uint32_t kMostPieces = 16;
   const uint32_t unit = system_page();
+  Span* pieces[kMostPieces];
+  iovec ranges[kMostPieces];
   size_t done_bytes = 0;
-  while (max_bytes - done_bytes >= size_t{unit} << kPageShift) {
-    LockGuard guard(mutex_);
-    const size_t left = (max_bytes - done_bytes) >> kPageShift;
-    const uint32_t step = step_pages();
-    const uint32_t most = left < step ? static_cast<uint32_t>(left) / unit * unit : step;
-    Span* span = huge_.oldest();
-    if (span && (at_once || decay.ripe(span->freed_ns, 1))) {
-      const uint64_t freed_ns = span->freed_ns;
-      const uint32_t done = give_back(span, most, true);
-      done_bytes += size_t{done} << kPageShift;
-      if (done < most && span->aging == Span::Aging::huge) {  // only its ends are left
-        huge_.remove(span);
-        parts_.push(span, freed_ns);
+  for (bool more = true; more && max_bytes - done_bytes >= size_t{unit} << kPageShift;) {
+    const size_t wanted = (max_bytes - done_bytes) >> kPageShift;
+    uint32_t left = wanted < kStepPages ? static_cast<uint32_t>(wanted) : kStepPages;
+    left = left / unit * unit;
+    uint32_t count = 0;
+    {
+      LockGuard guard(mutex_);
+      while (left > 0 && count < kMostPieces) {
+        const bool huge = huge_.oldest() && (at_once || decay.ripe(huge_.oldest()->freed_ns, 1));
+        Span* span = huge ? huge_.oldest() : parts_.oldest();
+        more = huge || (span && (at_once || decay.ripe(span->freed_ns)));
+        if (!more) break;
+        Stretch stretch;
+        Span* piece = next_stretch(span, left, huge, stretch) ? carve(span, stretch) : nullptr;
+        if (piece) {
+          ranges[count] = {address_of_page(piece->first_page), size_t{piece->pages} << kPageShift};
+          left -= piece->pages;
+          pieces[count++] = piece;
+          continue;
+        }
+        // Only the ends of a run of huge pages are left; or no whole page of the system's size is.
+        const uint64_t freed_ns = span->freed_ns;
+        ages_of(span).remove(span);
+        if (huge) parts_.push(span, freed_ns);
       }
-      continue;
     }
-    span = parts_.oldest();
-    if (!span || !(at_once || decay.ripe(span->freed_ns))) break;
-    const uint32_t done = give_back(span, most, false);
-    if (done == 0) {
-      // The system refused, or the run has no whole page of the system's size: not asked again until it
-      // changes.
-      parts_.remove(span);
-      continue;
+    const size_t done = os::map_decommit(ranges, count);
+    LockGuard guard(mutex_);
+    for (uint32_t i = 0; i < count; i++) {
+      if (i < done) done_bytes += ranges[i].iov_len;
+      settle(pieces[i], i < done);
     }
-    done_bytes += size_t{done} << kPageShift;
   }
   return done_bytes;
 }

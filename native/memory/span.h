@@ -32,6 +32,7 @@ struct Span {
   State state;
   Aging aging;
   int8_t bucket;                        // small: central list it stands in, -1 for none
+  bool held;                            // small: some of its free blocks are out of free_bits (Central::hold)
   uint64_t free_bits[kMaxBlocks / 64];  // small: blocks that are neither in use nor in a cache
 };
 

@@ -151,6 +151,35 @@ TEST_CASE("eventfd, timerfd and epoll") {
   for (int fd : {epoll, event, timer}) os::close(fd);
 }
 
+TEST_CASE("decommit of several ranges: those of them, all of it, and how many when the system refuses") {
+  const size_t page = os::page_bytes();
+  const Result<void*> area = os::map_reserve(16 * page);
+  REQUIRE(area.ok());
+  char* at = static_cast<char*>(*area);
+  REQUIRE(os::map_commit(at, 16 * page).ok());
+  const iovec ranges[] = {{at + page, page}, {at + 4 * page, 3 * page}, {at + 15 * page, page}};
+  for (size_t count : {0u, 1u, 2u, 3u}) {
+    std::memset(at, 1, 16 * page);
+    CHECK(os::map_decommit(ranges, count) == count);
+    for (size_t i = 0; i < 16; i++) {
+      const bool gone = (count > 0 && i == 1) || (count > 1 && i >= 4 && i < 7) || (count > 2 && i == 15);
+      CHECK(at[i * page] == (gone ? 0 : 1));
+      CHECK(at[(i + 1) * page - 1] == (gone ? 0 : 1));
+    }
+  }
+  os::Fakes fakes;
+  fakes.fail = [](void*, os::Call call) noexcept { return call == os::Call::map_decommit ? EINVAL : 0; };
+  {
+    os::ScopedFakes scope(fakes);
+    CHECK(os::map_decommit(ranges, 3) == 0);
+  }
+  // By a call each from now on: the system has once refused to do it by one.
+  std::memset(at, 1, 16 * page);
+  CHECK(os::map_decommit(ranges, 3) == 3);
+  CHECK((at[0] == 1 && at[page] == 0 && at[6 * page] == 0 && at[15 * page] == 0));
+  CHECK(os::unmap(at, 16 * page).ok());
+}
+
 TEST_CASE("reserve, commit, decommit") {
   const size_t bytes = 64 * os::page_bytes();
   auto* at = static_cast<char*>(*os::map_reserve(bytes));
