@@ -17,11 +17,23 @@ row('', 'ratio', 'A/A', 'ours', 'peer');
 
 const memory = slab();
 /** The last of each run goes here, so that no compiler may leave it out. */
-let sink: unknown;
+const out: { sink: unknown } = { sink: undefined };
 
-/** Runs of a hundred, each with a loop of its own: a call shared by all rows would take longer than an allocation. */
-function show(label: string, ours: () => unknown, peer: () => unknown): void {
-  const result = compare(ours, peer);
+/**
+ * A hundred times, by a loop of its own: code that rows share (a closure made several times too) is compiled for all of
+ * them, and takes longer than an allocation.
+ */
+function loop(body: string, size: number): () => void {
+  const text = `for (let i = 0; i < 100; i++) { ${body} }`;
+  return new Function('memory', 'Buffer', 'out', `return () => { /* ${size} */ ${text} }`)(
+    memory,
+    Buffer,
+    out,
+  );
+}
+
+function show(label: string, ours: string, peer: string, size: number): void {
+  const result = compare(loop(ours, size), loop(peer, size));
   row(
     label,
     shownRatio(result.ratio),
@@ -32,32 +44,14 @@ function show(label: string, ours: () => unknown, peer: () => unknown): void {
 }
 
 for (const size of [64, 1024, 16384]) {
-  show(
-    `allocUnsafe + free, ${size} B`,
-    () => {
-      for (let i = 0; i < 100; i++) {
-        const buffer = memory.allocUnsafe(size);
-        memory.free(buffer);
-        sink = buffer;
-      }
-    },
-    () => {
-      for (let i = 0; i < 100; i++) sink = Buffer.allocUnsafe(size);
-    },
-  );
-  show(
-    `alloc + free, ${size} B`,
-    () => {
-      for (let i = 0; i < 100; i++) {
-        const buffer = memory.alloc(size);
-        memory.free(buffer);
-        sink = buffer;
-      }
-    },
-    () => {
-      for (let i = 0; i < 100; i++) sink = Buffer.alloc(size);
-    },
-  );
+  for (const call of ['allocUnsafe', 'alloc']) {
+    show(
+      `${call} + free, ${size} B`,
+      `const buffer = memory.${call}(${size}); memory.free(buffer); out.sink = buffer;`,
+      `out.sink = Buffer.${call}(${size});`,
+      size,
+    );
+  }
 }
 
 /** A million buffers of 16 KB, 256 of them alive at a time: what they take, and what the garbage collector does meanwhile. */
@@ -141,7 +135,7 @@ async function rest(): Promise<void> {
   held('slab', () => small.allocUnsafe(64), arraysOf);
   // One of 64 that a program makes is kept, as when a message is cut out of what was read.
   const one = () => {
-    for (let i = 0; i < 63; i++) sink = Buffer.allocUnsafe(64);
+    for (let i = 0; i < 63; i++) out.sink = Buffer.allocUnsafe(64);
     return Buffer.allocUnsafe(64);
   };
   held("Buffer's pool, one of 64 kept", one, arraysOf);
@@ -156,5 +150,5 @@ async function rest(): Promise<void> {
   held('slab, one of 64 kept', other, () => kept.stats().reserved);
 }
 
-if (sink === memory) throw new Error('unreachable');
+if (out.sink === memory) throw new Error('unreachable');
 void rest();
