@@ -1,10 +1,13 @@
 // The heap on huge pages, as a system gives them to everybody (transparent_hugepage/enabled: always) or to a
 // heap that asks: what the heap asks for nothing of is asked for here, so that the bench shows both on a
-// system that is set to `madvise`. For each stage of the fragmentation bench: resident memory and how much of
-// it is huge (AnonHugePages of /proc/self/smaps), and what it costs to read a random one of the live blocks.
+// system that is set to `madvise`; or it is made huge once it is full (MADV_COLLAPSE). For each stage of the
+// fragmentation bench: resident memory and how much of it is huge (AnonHugePages of /proc/self/smaps), the
+// time it took, and what it costs to read a random one of the live blocks. Each row is a process of its own:
+// page tables that are left of small pages keep a system from giving huge ones. Three quarters of a minute.
 //
 //   npm run bench -- memory/huge
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <string>
 
@@ -20,7 +23,6 @@ constexpr size_t kHugeBytes = 2u << 20;
 constexpr size_t kHeapBytes = 1u << 30;  // more than the bench uses
 
 memory::Cache cache;
-uintptr_t heap_begin = 0;
 
 /** AnonHugePages and Rss of the mappings in [from, to), in MiB. */
 struct Smaps {
@@ -60,17 +62,32 @@ double read_ns(const std::vector<Block>& blocks, bench::Sequence& random) {
   return (bench::now_ns() - start) / kReads;
 }
 
-void measure(const char* name, bool ask) {
-  if (heap_begin == 0) {  // the first block of all: the heap begins there
-    void* first = cache.allocate(64);
-    heap_begin = reinterpret_cast<uintptr_t>(first) & ~(uintptr_t{kHugeBytes} - 1);
-    cache.free(first);
+/** A second and more passes; what is free goes back. Returns the milliseconds that took. */
+double settle() {
+  double ns = 0;
+  for (int i = 0; i < 13; i++) {
+    const double start = bench::now_ns();
+    cache.decay();
+    while (memory::scavenge(os::monotonic_ns(), 4u << 20) >= 4u << 20) {
+    }
+    ns += bench::now_ns() - start;
+    usleep(100'000);
   }
-  const uintptr_t from = heap_begin;
+  return ns / 1e6;
+}
+
+enum class Mode { small, asked, collapsed };
+constexpr int kCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
+
+void measure(const char* name, Mode mode) {
+  void* first = cache.allocate(64);  // the first block of all: the heap begins there
+  const uintptr_t from = reinterpret_cast<uintptr_t>(first) & ~(uintptr_t{kHugeBytes} - 1);
   const uintptr_t to = from + kHeapBytes;
+  cache.free(first);
   cache.flush();
   (void)memory::purge();
-  if (madvise(reinterpret_cast<void*>(from), kHeapBytes, ask ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0) {
+  if (madvise(reinterpret_cast<void*>(from), kHeapBytes,
+              mode == Mode::asked ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) != 0) {
     std::printf("%s: the system refuses\n", name);
     return;
   }
@@ -82,17 +99,27 @@ void measure(const char* name, bool ask) {
     live.push_back({p, bytes});
     return bytes;
   };
+  double start = bench::now_ns();
   const auto show = [&](const char* stage) {
     size_t bytes = 0;
     for (const Block& block : live) bytes += block.bytes;
+    const double ms = (bench::now_ns() - start) / 1e6;
     const Smaps now = smaps(from, to);
-    std::printf("%-22s %-12s live %6.1f MiB, resident %6.1f, of it huge %6.1f; a read %5.1f ns\n", name,
-                stage, static_cast<double>(bytes) / (1 << 20), now.resident, now.huge, read_ns(live, random));
+    (void)read_ns(live, random);  // a hypervisor fills its tables
+    const double read = read_ns(live, random);
+    std::printf("%-22s %-12s %5.0f ms, live %6.1f MiB, resident %6.1f, of it huge %6.1f; a read %5.1f ns\n",
+                name, stage, ms, static_cast<double>(bytes) / (1 << 20), now.resident, now.huge, read);
+    start = bench::now_ns();
   };
   size_t peak = 0;
-  const double start = bench::now_ns();
   for (int i = 0; i < 200'000; i++) peak += make(bench::mixed_size(random.next()));
-  std::printf("%-22s filled in %.0f ms\n", name, (bench::now_ns() - start) / 1e6);
+  if (mode == Mode::collapsed) {
+    show("filled");
+    const size_t used = memory::stats().committed_bytes & ~(kHugeBytes - 1);
+    (void)madvise(reinterpret_cast<void*>(from), used, MADV_HUGEPAGE);
+    if (madvise(reinterpret_cast<void*>(from), used, kCollapse) != 0)
+      std::printf("%s: not all of it\n", name);
+  }
   show("full");
   for (size_t i = live.size(); i > 1; i--) std::swap(live[i - 1], live[random.next() % i]);
   const auto keep = static_cast<std::ptrdiff_t>(live.size() / 10);
@@ -100,17 +127,35 @@ void measure(const char* name, bool ask) {
   for (std::ptrdiff_t i = 0; i < keep; i++) left += live[static_cast<size_t>(i)].bytes;
   for (auto at = live.begin() + keep; at != live.end(); ++at) cache.free(at->at);
   live.erase(live.begin() + keep, live.end());
-  for (int i = 0; i < 12; i++) {
-    cache.decay();
-    while (memory::scavenge(os::monotonic_ns(), 4u << 20) >= 4u << 20) {
-    }
-    usleep(100'000);
-  }
+  (void)settle();
   show("90 % freed");
   while (left < peak) left += make(32 + random.next() % 481);
   show("refilled");
-  for (const Block& block : live) cache.free(block.at);
-  cache.flush();
+  // Whole huge pages: a large block comes, goes, goes back and comes again.
+  constexpr size_t kLarge = 64u << 20;
+  for (int i = 0; i < 2; i++) {
+    start = bench::now_ns();
+    auto* p = static_cast<char*>(cache.allocate(kLarge));
+    std::memset(p, 1, kLarge);
+    const double touched_ms = (bench::now_ns() - start) / 1e6;
+    const Smaps now = smaps(from, to);
+    cache.free(p);
+    std::printf("%-22s 64 MiB written in %.1f ms (of all resident %.1f MiB huge), given back in %.1f ms\n",
+                name, touched_ms, now.huge, settle());
+  }
+}
+
+/** In a process of its own, which has used nothing yet. */
+void row(const char* name, Mode mode) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    measure(name, mode);
+    std::fflush(stdout);
+    _exit(0);
+  }
+  int status = 0;
+  if (child > 0) waitpid(child, &status, 0);
 }
 
 }  // namespace
@@ -118,7 +163,8 @@ void measure(const char* name, bool ask) {
 int main() {
   bench::pin(0);
   for (int round = 0; round < 2; round++) {
-    measure("small pages", false);
-    measure("huge pages asked for", true);
+    row("small pages", Mode::small);
+    row("huge pages asked for", Mode::asked);
+    if (round == 0) row("collapsed when full", Mode::collapsed);
   }
 }

@@ -8,7 +8,7 @@
 // A page goes back to the system after a while (decay.h) wherever it is free: in a free run, or inside a span
 // whose blocks on it are all free (central.h). Address space grows in whole huge pages (2 MiB); a huge page
 // that is free as a whole goes back after half the wait, a part of one after all of it: breaking a huge page
-// is what costs those who stay on it.
+// is what costs those who stay on it. While the system works no lock is held (page_release.cc).
 //
 // Where the system's pages are larger than ours (arm64 with 16 or 64 KiB) it gives and takes them whole, so
 // the pages of ours in one of them all hold memory or none does: giving back cuts down to whole ones, and

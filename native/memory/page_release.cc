@@ -215,10 +215,17 @@ size_t PageHeap::scavenge(size_t max_bytes, bool at_once) noexcept {
         more = huge || (span && (at_once || decay.ripe(span->freed_ns)));
         if (!more) break;
         Stretch stretch;
-        Span* piece = next_stretch(span, left, huge, stretch) ? carve(span, stretch) : nullptr;
+        bool found = next_stretch(span, huge && wanted >= kHugePages ? kHugePages : left, huge, stretch);
+        if (found && huge) {
+          // A huge page by one call: the system need not split it, and can give one again.
+          const uint32_t end = (stretch.from / kHugePages + 1) * kHugePages;
+          if (stretch.to > end) stretch.to = end;
+          if (stretch.to - stretch.from > left && count > 0) break;  // the next call's
+        }
+        Span* piece = found ? carve(span, stretch) : nullptr;
         if (piece) {
           ranges[count] = {address_of_page(piece->first_page), size_t{piece->pages} << kPageShift};
-          left -= piece->pages;
+          left -= piece->pages < left ? piece->pages : left;
           pieces[count++] = piece;
           continue;
         }

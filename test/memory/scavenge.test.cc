@@ -252,6 +252,36 @@ struct Refusals {
 
 }  // namespace
 
+TEST_CASE("a huge page goes by one call, so that the system need not break it") {
+  Cache cache;
+  uint64_t now = begin();
+  (void)scavenge(now, SIZE_MAX);
+  char* large = static_cast<char*>(cache.allocate(21u << 20));
+  void* keep = cache.allocate(kPageBytes * 10);
+  std::memset(large, 1, 21u << 20);
+  cache.free(large);
+  Refusals system;
+  system.let_pass = 1 << 30;
+  {
+    os::ScopedFakes scope(system.fakes);
+    const size_t whole = pass(now, kDecayNs / 2);
+    CHECK(whole >= 18u << 20);
+    CHECK(static_cast<size_t>(system.calls.load()) == whole >> 21);
+    CHECK(scavenge(now, SIZE_MAX) == 0);
+    CHECK(pass(now, kDecayNs / 2) >= (21u << 20) - whole);  // the ends
+  }
+  // As much as was asked for all the same, where that is less.
+  large = static_cast<char*>(cache.allocate(21u << 20));
+  cache.free(large);
+  (void)pass(now, kDecayNs / 2 - 100'000'000);
+  now += 100'000'000;
+  CHECK(scavenge(now, 512u << 10) == 512u << 10);
+  CHECK(scavenge(now, 3u << 20) == 3u << 20);
+  cache.free(keep);
+  (void)purge();
+  CHECK(stats().committed_bytes == 0);
+}
+
 TEST_CASE("what the system refuses to take stays as it was, and is asked for again when it changes") {
   Cache cache;
   uint64_t now = begin();
