@@ -4,8 +4,6 @@
 // lets go of the lock, has the system take the pages of all of them by one call, and puts the blocks back. So
 // a thread that allocates or frees meanwhile waits for the bitmaps only, and a page costs a fraction of what
 // it does by itself.
-#include <sys/uio.h>
-
 #include "base/check.h"
 #include "base/os.h"
 #include "memory/central.h"

@@ -6,8 +6,6 @@
 // system's call is made without a lock, for as many pages as make one cheap. Rejected: steps under the lock
 // that are as short as the machine is slow. That a call costs much by itself looked like dear pages, and the
 // steps shrank to one page, which is where a page is dearest.
-#include <sys/uio.h>
-
 #include <cstring>
 
 #include "base/os.h"
