@@ -14,7 +14,7 @@
     'cflags!': ['-O2'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fexceptions'],
     'cflags_cc': [
-      # It packs fields that are stored one by one into registers: loads wider than the stores before them wait.
+      # Packing neighbouring fields into one register makes loads that are wider than the stores before them, and wait.
       '-fno-tree-slp-vectorize',
       '-std=c++20', '-O3', '-g1', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-ffunction-sections',
       '-fdata-sections', '-Wall', '-Wextra', '-Wno-cast-function-type', '-fno-plt',

@@ -18,6 +18,10 @@
 namespace tailrace::json {
 
 constexpr size_t kPieceBytes = 8192;
+/**
+ * Tokens that whoever keeps some may read without asking for more. The value tape's longest step between two
+ * questions takes six: a comma, a key's quotes, its colon, and a string's quotes.
+ */
 constexpr size_t kMostKept = 16;
 
 struct Stage1 {
@@ -34,7 +38,7 @@ struct Stage1 {
   uint8_t utf8[64];    // the kernel's carry between blocks
   uint32_t count;
   uint32_t used;
-  uint32_t kept;  // tokens of earlier pieces that stand before the new ones, kMostKept at most
+  uint32_t kept;  // tokens of earlier pieces that stand before the new ones, fewer than kMostKept
   // besides a piece's: kept ones, the end mark or what its reader puts behind the tokens, and 64 for the
   // whole vectors that are stored at the end
   uint32_t index[kPieceBytes + kMostKept + 128];

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/check.h"
 #include "json/kernel.h"
 #include "json/number.h"
 #include "json/outline.h"
@@ -221,7 +222,7 @@ inline uint32_t digits16(const uint8_t* p, uint64_t* value) noexcept {
 
 #include "json/number.inc"
 
-/** As in wide_x86.inc. */
+/** As in wide_x86.inc, but for mixed characters, which are done by hand. */
 template <bool stop>
 inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, char16_t*& to) noexcept {
   if (last - p < 16) return false;

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/check.h"
 #include "json/kernel.h"
 #include "json/number.h"
 #include "json/outline.h"

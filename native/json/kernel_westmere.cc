@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/check.h"
 #include "json/kernel.h"
 #include "json/number.h"
 #include "json/outline.h"

@@ -2,6 +2,7 @@
 #include "json/number.h"
 
 #include <charconv>
+#include <limits>
 
 namespace tailrace::json {
 namespace {

@@ -2,14 +2,13 @@
 //
 // Three ways, the first that can: Clinger's (mantissa and power of ten both exact doubles: one
 // multiplication), Eisel and Lemire's ("Number parsing at a gigabyte per second", 2021: a 64 by 128 bit
-// product decides nearly always), and the standard library's std::from_chars, which is exact, for the rest:
-// more than 19 digits, halfway cases, subnormals.
+// product decides), and the standard library's std::from_chars, which is exact, for the rest: more than 19
+// digits, subnormals, and what is too large or too small.
 #pragma once
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 namespace tailrace::json {
 
@@ -69,7 +68,7 @@ struct Wide {
   uint64_t high, low;
 };
 constexpr int kLowestPower = -342;       // below: zero, whatever 64 bits the mantissa has
-constexpr int kHighestPower = 308;       // above: infinity
+constexpr int kHighestPower = 308;       // above: infinity, unless the mantissa is 0
 extern const Wide* const kPowersOfFive;  // [q - kLowestPower]
 
 /**
@@ -83,7 +82,8 @@ struct alignas(16) DigitConstants {
 };
 extern const DigitConstants kDigits;
 
-/** Eisel-Lemire: the double's bits but for its sign; false: it cannot decide. mantissa is not 0. */
+/** Eisel-Lemire: the double's bits but for its sign; false: subnormal, zero or infinite, left to the exact
+ * way. mantissa is not 0. */
 [[gnu::always_inline]] inline bool eisel_lemire(uint64_t mantissa, int64_t exponent, uint64_t* out) noexcept {
   if (exponent < kLowestPower || exponent > kHighestPower) [[unlikely]]
     return false;
@@ -109,7 +109,6 @@ extern const DigitConstants kDigits;
     bits = 1ull << 52;
     binary++;
   }
-  // subnormal or infinite: rare, left to the exact way
   if (static_cast<unsigned>(binary - 1) >= 2046) [[unlikely]]
     return false;
   *out = (bits & ~(1ull << 52)) | static_cast<uint64_t>(binary) << 52;

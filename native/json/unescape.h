@@ -28,7 +28,7 @@ struct Escapes {
 };
 inline constexpr Escapes kEscapes;
 
-/** The four hex digits at p, or a negative number. */
+/** The four hex digits at p, or -1. */
 inline int hex4(const uint8_t* p) noexcept {
   const int a = kEscapes.hex[p[0]], b = kEscapes.hex[p[1]], c = kEscapes.hex[p[2]], d = kEscapes.hex[p[3]];
   return (a | b | c | d) < 0 ? -1 : a << 12 | b << 8 | c << 4 | d;

@@ -132,6 +132,31 @@ TEST_CASE("tokens at the edges of blocks and pieces") {
   }
 }
 
+TEST_CASE("tokens close together across pieces, and texts that end too early or too late there") {
+  test::Everything everything;
+  // of each kind what a step between two looks at the tokens can take, and more than a piece of it
+  const std::string items[] = {
+      "{\"k\":\"v\"}", "[1,2.5]", "[]", "{}", "\"\"", "[[\"a\"]]", "{\"a\":{\"b\":1,\"c\":[]}}"};
+  for (const std::string& item : items) {
+    std::string list = "[" + item;
+    while (list.size() < kPieceBytes + 300) list += "," + item;
+    for (size_t pad = 0; pad < 24; pad += 5) {
+      // the text's end comes to stand at each place around the piece's
+      std::string text = "[\"" + std::string(pad, 'x') + "\"," + list + "]]";
+      CAPTURE(item);
+      CAPTURE(pad);
+      REQUIRE(everything.compare(text.data(), text.size()) == "");
+      for (size_t end = kPieceBytes - 40 + pad; end < kPieceBytes + 40; end += 9) {
+        for (const char* close : {"]", "]]", "]]]", "}]]", ",]]", ":1}]]"}) {
+          std::string cut = text.substr(0, end) + close;
+          CAPTURE(cut.substr(kPieceBytes - 50));
+          REQUIRE(everything.compare(cut.data(), cut.size()) == "");
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("UTF-8: runs of characters of one length, and where they change") {
   test::Everything everything;
   const std::string characters[] = {"x", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"};
