@@ -57,6 +57,14 @@ void Central::unlink(Span* span) noexcept {
   span->bucket = -1;
 }
 
+/** All of its blocks are free: its pages are the page heap's again. */
+void Central::drop(Span* span) noexcept {
+  unlink(span);
+  if (span->aging != Span::Aging::no) ages_.remove(span);
+  spans_--;
+  page_heap.free(span);
+}
+
 void Central::place(Span* span) noexcept {
   const int bucket =
       static_cast<int>(std::bit_width(static_cast<unsigned>(span->free_blocks))) - 1;  // -1: none free
@@ -182,10 +190,7 @@ void Central::give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_
     span->free_bits[index / 64] |= bit;
     span->free_blocks++;
     if (span->free_blocks == info.blocks && !span->held) {
-      unlink(span);
-      if (span->aging != Span::Aging::no) ages_.remove(span);
-      spans_--;
-      page_heap.free(span);
+      drop(span);
     } else {
       place(span);
       if (span->aging == Span::Aging::no &&

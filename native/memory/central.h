@@ -79,6 +79,7 @@ class Central {
   void let_go(Held& held, uint32_t done_ranges) noexcept;
   void place(Span* span) noexcept;
   void unlink(Span* span) noexcept;
+  void drop(Span* span) noexcept;
 
   Mutex mutex_{LockRank::memory_central};
   uint32_t waiting_count_ = 0;

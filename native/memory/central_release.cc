@@ -95,10 +95,7 @@ void Central::let_go(Held& held, uint32_t done_ranges) noexcept {
   // What the system refused is not asked for again until something changes here.
   if (done_ranges < held.range_count && span->aging != Span::Aging::no) ages_.remove(span);
   if (span->free_blocks == kSizeClasses[span->size_class].blocks) {  // the others were freed meanwhile
-    unlink(span);
-    if (span->aging != Span::Aging::no) ages_.remove(span);
-    spans_--;
-    page_heap.free(span);
+    drop(span);
   } else {
     place(span);
   }
