@@ -31,7 +31,7 @@ void DecodeJob::run() noexcept {
     tape.word_capacity = words.capacity();
     tape.doubles = doubles.data();
     tape.double_capacity = doubles.capacity();
-    result = json::decode_lines(stage1, program, tape, text.data(), size, max_line, table.data(), kRows);
+    result = json::decode_lines(stage1, program, tape, text.data(), size, {table.data(), kRows, max_line});
     const bool more = (result.status == json::DecodeStatus::need_words && words.capacity() < kMostWords &&
                        words.reserve(words.capacity() * 2, 0)) ||
                       (result.status == json::DecodeStatus::need_doubles &&

@@ -261,8 +261,8 @@ napi_value decode_lines(napi_env env, napi_callback_info info) {
   DecodeJob* job = j.ahead.find(what, call.data, call.size);
   j.ahead.offer(what, call.data + call.size, call.array_end);
   if (!job) {
-    tell(table, json::decode_lines(j.stage1, call.held->program, j.tape, call.data, call.size, longest, rows,
-                                   DecodeJob::kRows));
+    tell(table, json::decode_lines(j.stage1, call.held->program, j.tape, call.data, call.size,
+                                   {rows, DecodeJob::kRows, longest}));
     return strings_of(env, j.tape);
   }
   const json::DecodeStatus status = take_over(*job, j.tape);

@@ -5,7 +5,8 @@
 // Stage 1 works in pieces: refill() reads the next 8 KB at most and leaves the positions of the tokens in
 // `index`; whoever walks them asks for more when they are used up. A token is one of { } [ ] : , outside
 // strings, an unescaped quote (opening and closing: a string's length is known without looking at it), or the
-// first byte of a run of anything else. Nothing beyond the text is read: its last block is copied and padded.
+// first byte of a run of anything else; of lines, a newline too. Nothing beyond the text is read: its last
+// block is copied and padded.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +36,7 @@ struct Stage1 {
   bool bad_utf8;       // seen when its piece was read, before any token of it is used
   bool backslash;      // seen so far
   bool non_ascii;      // seen so far
+  bool lines;          // a text a line: newlines are tokens
   uint8_t utf8[64];    // the kernel's carry between blocks
   uint32_t count;
   uint32_t used;
@@ -49,7 +51,7 @@ struct Stage1 {
     size = bytes;
     at = 0;
     in_string = escaped = scalar = 0;
-    bad = bad_utf8 = backslash = non_ascii = false;
+    bad = bad_utf8 = backslash = non_ascii = lines = false;
     for (uint8_t& byte : utf8) byte = 0;
     count = used = kept = 0;
   }
@@ -65,6 +67,8 @@ struct Kernel {
   TapeStatus (*write_values)(Stage1&, ValueTape&);
   /** Decoding by a schema (program.h). */
   DecodeStatus (*run_program)(Stage1&, const Program&, DecodeTape&);
+  /** The lines of a text from `done.consumed` on, where stage 1 has begun (program_lines.h). */
+  void (*run_program_lines)(Stage1&, const Program&, DecodeTape&, const LineTable&, DecodedLines& done);
   /** Valid UTF-8 to UTF-16; room for size + 64 units. Returns the units. */
   size_t (*to_utf16)(const uint8_t* text, size_t size, char16_t* to);
   /** Whether all of it is UTF-8. */

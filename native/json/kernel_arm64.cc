@@ -266,22 +266,23 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 // these use the primitives above
 #include "json/value_tape.inc"
 
-#include "json/token_walk.inc"
-
-#include "json/program.inc"
-
 #include "json/gather.inc"
 
 constexpr unsigned kPlainBytes = 16;
 /** Not sure. */
 inline bool plain_number(const uint8_t*) noexcept { return false; }
 
+#include "json/token_walk.inc"
+
+#include "json/program.inc"
+
 #include "json/outline.inc"
 
 }  // namespace tailrace::json::arm64
 
 namespace tailrace::json {
-const Kernel kArm64Kernel = {cpu::Isa::arm64,      arm64::refill,     arm64::write_values, arm64::run_program,
-                             arm64::to_utf16_text, arm64::valid_utf8, arm64::outline_piece};
+const Kernel kArm64Kernel = {
+    cpu::Isa::arm64,          arm64::refill,        arm64::write_values, arm64::run_program,
+    arm64::run_program_lines, arm64::to_utf16_text, arm64::valid_utf8,   arm64::outline_piece};
 }
 #endif

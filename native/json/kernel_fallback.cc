@@ -100,22 +100,22 @@ struct Utf8 {
 // these use the primitives above
 #include "json/value_tape.inc"
 
-#include "json/token_walk.inc"
-
-#include "json/program.inc"
-
 #include "json/gather.inc"
 
 constexpr unsigned kPlainBytes = 16;
 /** Not sure. */
 inline bool plain_number(const uint8_t*) noexcept { return false; }
 
+#include "json/token_walk.inc"
+
+#include "json/program.inc"
+
 #include "json/outline.inc"
 
 }  // namespace tailrace::json::fallback
 
 namespace tailrace::json {
-const Kernel kFallbackKernel = {cpu::Isa::fallback,     fallback::refill,        fallback::write_values,
-                                fallback::run_program,  fallback::to_utf16_text, fallback::valid_utf8,
-                                fallback::outline_piece};
+const Kernel kFallbackKernel = {
+    cpu::Isa::fallback,          fallback::refill,        fallback::write_values, fallback::run_program,
+    fallback::run_program_lines, fallback::to_utf16_text, fallback::valid_utf8,   fallback::outline_piece};
 }

@@ -188,23 +188,23 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
 // these use the primitives above
 #include "json/value_tape.inc"
 
-#include "json/token_walk.inc"
-
-#include "json/program.inc"
-
 #include "json/gather.inc"
 
 #include "json/digit_bits_avx2.inc"
 #include "json/plain_number_x86.inc"
+
+#include "json/token_walk.inc"
+
+#include "json/program.inc"
 
 #include "json/outline.inc"
 
 }  // namespace tailrace::json::haswell
 
 namespace tailrace::json {
-const Kernel kHaswellKernel = {cpu::Isa::haswell,     haswell::refill,        haswell::write_values,
-                               haswell::run_program,  haswell::to_utf16_text, haswell::valid_utf8,
-                               haswell::outline_piece};
+const Kernel kHaswellKernel = {
+    cpu::Isa::haswell,          haswell::refill,        haswell::write_values, haswell::run_program,
+    haswell::run_program_lines, haswell::to_utf16_text, haswell::valid_utf8,   haswell::outline_piece};
 }
 
 #if defined(__clang__)

@@ -228,10 +228,6 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
 // these use the primitives above
 #include "json/value_tape.inc"
 
-#include "json/token_walk.inc"
-
-#include "json/program.inc"
-
 inline uint8_t* gather(uint8_t* to, const Block& b, const uint8_t*, uint64_t bits) noexcept {
   const __m512i packed = _mm512_maskz_compress_epi8(bits, b.v);
   const int n = __builtin_popcountll(bits);
@@ -245,14 +241,18 @@ inline uint8_t* gather(uint8_t* to, const Block& b, const uint8_t*, uint64_t bit
 #include "json/digit_bits_avx2.inc"
 #include "json/plain_number_x86.inc"
 
+#include "json/token_walk.inc"
+
+#include "json/program.inc"
+
 #include "json/outline.inc"
 
 }  // namespace tailrace::json::icelake
 
 namespace tailrace::json {
-const Kernel kIcelakeKernel = {cpu::Isa::icelake,     icelake::refill,        icelake::write_values,
-                               icelake::run_program,  icelake::to_utf16_text, icelake::valid_utf8,
-                               icelake::outline_piece};
+const Kernel kIcelakeKernel = {
+    cpu::Isa::icelake,          icelake::refill,        icelake::write_values, icelake::run_program,
+    icelake::run_program_lines, icelake::to_utf16_text, icelake::valid_utf8,   icelake::outline_piece};
 }
 
 #if defined(__clang__)

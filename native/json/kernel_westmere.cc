@@ -215,10 +215,6 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
 // these use the primitives above
 #include "json/value_tape.inc"
 
-#include "json/token_walk.inc"
-
-#include "json/program.inc"
-
 #include "json/gather.inc"
 
 constexpr unsigned kPlainBytes = 16;
@@ -228,14 +224,18 @@ inline uint64_t digit_bits(const uint8_t* p) noexcept {
 }
 #include "json/plain_number_x86.inc"
 
+#include "json/token_walk.inc"
+
+#include "json/program.inc"
+
 #include "json/outline.inc"
 
 }  // namespace tailrace::json::westmere
 
 namespace tailrace::json {
-const Kernel kWestmereKernel = {cpu::Isa::westmere,     westmere::refill,        westmere::write_values,
-                                westmere::run_program,  westmere::to_utf16_text, westmere::valid_utf8,
-                                westmere::outline_piece};
+const Kernel kWestmereKernel = {
+    cpu::Isa::westmere,          westmere::refill,        westmere::write_values, westmere::run_program,
+    westmere::run_program_lines, westmere::to_utf16_text, westmere::valid_utf8,   westmere::outline_piece};
 }
 
 #if defined(__clang__)

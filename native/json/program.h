@@ -106,10 +106,13 @@ struct ProgramNames {
     if (n == 0) return 0;
     return n * 0x9e3779b1u + text[0] * 0x85ebca77u + text[n - 1] * 0xc2b2ae3du;
   }
+  uint64_t lengths() const noexcept {
+    return static_cast<uint32_t>(words[1]) | static_cast<uint64_t>(static_cast<uint32_t>(words[2])) << 32;
+  }
   const int32_t* entry(int32_t i) const noexcept { return words + 3 + (words[0] + 1) + i * 3; }
   /** The first entry that may be it, or -1. */
   int32_t first(const uint8_t* text, uint32_t n) const noexcept {
-    if (!(static_cast<uint32_t>(words[1 + (n >> 5 & 1)]) >> (n & 31) & 1)) return -1;
+    if (!(lengths() >> (n & 63) & 1)) return -1;
     return words[3 + (hash(text, n) >> 15 & static_cast<uint32_t>(words[0]))];
   }
 };
@@ -180,6 +183,28 @@ struct DecodeTape {
     ends[count++] = at;
     return true;
   }
+};
+
+/** One decoded line in the table: its root slot, and where it stands in the text. */
+struct DecodedLine {
+  uint32_t root;  // word of the tape
+  uint32_t start, end;
+  uint32_t line;  // lines of the text before it, blank ones included
+};
+
+struct DecodedLines {
+  uint32_t count = 0;   // decoded: entries of the table
+  uint32_t lines = 0;   // passed, blank ones included
+  size_t consumed = 0;  // bytes of them, newlines included
+  /** yes: the end of the text, or of the table. Else why the line at `consumed` was not taken. */
+  DecodeStatus status = DecodeStatus::yes;
+};
+
+/** Where decoded lines go, and how long they may be. */
+struct LineTable {
+  DecodedLine* rows;
+  size_t room;
+  size_t max_line;
 };
 
 }  // namespace tailrace::json

@@ -5,37 +5,53 @@
 
 namespace tailrace::json {
 
-DecodedLines decode_lines(Stage1& stage1, const Program& program, DecodeTape& tape, const uint8_t* text,
-                          size_t size, size_t max_line, DecodedLine* table, size_t rows) noexcept {
-  DecodedLines result;
-  const auto run = kernel().run_program;
-  LineCursor line(text, size, max_line);
-  tape.begin_batch();
-  for (;;) {
-    const LineCursor::Kind kind = line.next();
-    if (kind == LineCursor::Kind::end) break;
-    if (kind == LineCursor::Kind::too_long) {
-      result.status = DecodeStatus::no;
-      break;
-    }
-    if (kind == LineCursor::Kind::line) {
-      if (result.count == rows) break;
-      const size_t root = tape.used.words;
-      stage1.begin(reinterpret_cast<const char*>(line.data()), line.size());
-      result.status = run(stage1, program, tape);
-      if (result.status != DecodeStatus::yes) break;
-      table[result.count++] = {static_cast<uint32_t>(root), line.start(), line.stop(), line.lines()};
-    }
-    line.take();
+namespace {
+
+/** The next line by itself, whatever stands behind it. */
+void decode_alone(Stage1& stage1, const Program& program, DecodeTape& tape, const uint8_t* text, size_t size,
+                  const LineTable& table, DecodedLines& done) noexcept {
+  LineCursor line(text + done.consumed, size - done.consumed, table.max_line);
+  const LineCursor::Kind kind = line.next();
+  if (kind == LineCursor::Kind::line) {
+    const uint32_t root = static_cast<uint32_t>(tape.used.words);
+    stage1.begin(reinterpret_cast<const char*>(line.data()), line.size());
+    done.status = kernel().run_program(stage1, program, tape);
+    if (done.status != DecodeStatus::yes) return;
+    const uint32_t start = static_cast<uint32_t>(done.consumed);
+    table.rows[done.count++] = {root, start, start + static_cast<uint32_t>(line.size()), done.lines};
+  } else if (kind == LineCursor::Kind::too_long) {
+    done.status = DecodeStatus::no;
+    return;
   }
-  result.lines = line.lines();
-  result.consumed = line.consumed();
+  line.take();
+  done.lines++;
+  done.consumed += line.consumed();
+}
+
+}  // namespace
+
+DecodedLines decode_lines(Stage1& stage1, const Program& program, DecodeTape& tape, const uint8_t* text,
+                          size_t size, const LineTable& table) noexcept {
+  DecodedLines done;
+  tape.begin_batch();
+  while (done.status == DecodeStatus::yes && done.consumed < size && done.count < table.room) {
+    stage1.begin(reinterpret_cast<const char*>(text), size);
+    stage1.at = done.consumed;
+    stage1.lines = true;
+    kernel().run_program_lines(stage1, program, tape, table, done);
+    if (done.status != DecodeStatus::no) break;
+    // Stage 1 tells of a piece only that something in it is wrong: its lines are tried one by one.
+    const size_t piece_end = stage1.at;
+    done.status = DecodeStatus::yes;
+    while (done.status == DecodeStatus::yes && done.consumed < piece_end && done.count < table.room)
+      decode_alone(stage1, program, tape, text, size, table, done);
+  }
   if (!tape.end_batch()) {
     // nothing is lost: the caller reads these lines one by one
-    result = {};
-    result.status = DecodeStatus::no_memory;
+    done = {};
+    done.status = DecodeStatus::no_memory;
   }
-  return result;
+  return done;
 }
 
 }  // namespace tailrace::json

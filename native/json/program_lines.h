@@ -9,26 +9,11 @@
 
 namespace tailrace::json {
 
-/** One decoded line in the table: its root slot, and where it stands in the text. */
-struct DecodedLine {
-  uint32_t root;  // word of the tape
-  uint32_t start, end;
-  uint32_t line;  // lines of the text before it, blank ones included
-};
-
-struct DecodedLines {
-  uint32_t count = 0;   // decoded: entries of the table
-  uint32_t lines = 0;   // passed, blank ones included
-  size_t consumed = 0;  // bytes of them, newlines included
-  /** yes: the end of the text, or of the table. Else why the line at `consumed` was not taken. */
-  DecodeStatus status = DecodeStatus::yes;
-};
-
 /**
- * Decodes the lines of a text that ends with a newline, up to the first that is refused or longer than
- * `max_line`. `table` has room for `rows`.
+ * Decodes the lines of a text that ends with a newline, up to the first that is refused or longer than the
+ * table says, or until the table is full.
  */
 DecodedLines decode_lines(Stage1& stage1, const Program& program, DecodeTape& tape, const uint8_t* text,
-                          size_t size, size_t max_line, DecodedLine* table, size_t rows) noexcept;
+                          size_t size, const LineTable& table) noexcept;
 
 }  // namespace tailrace::json
