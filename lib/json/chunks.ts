@@ -19,8 +19,13 @@ export type JsonStream =
   | AsyncIterable<JsonInput>
   | Iterable<JsonInput>;
 
+export interface SourceResult {
+  done?: boolean | undefined;
+  value?: unknown;
+}
+
 export interface Source {
-  next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
+  next(): Promise<SourceResult>;
   /** The rest is not wanted; does not wait for anything. A promise of its clean-up, when it says; it does not reject. */
   stop(): unknown;
 }
@@ -45,7 +50,8 @@ function webSource(stream: ReadableStream): Source {
 
 function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {
   return {
-    next: () => iterator.next(),
+    // an iterator of somebody's own may answer with what is no promise
+    next: () => Promise.resolve(iterator.next()),
     stop: () => {
       // The iterator of a Node stream does not hear return() while it waits for a chunk; its stream hears destroy().
       if (!isFunction(body.destroy)) return quiet(iterator.return?.());

@@ -1,8 +1,8 @@
 // The asynchronous iterator of lines(). An async generator would do the same, at three promises a value: here a value that has been
-// read is a promise that is settled already. As with a generator, calls are answered in their order; unlike one, return() does not
-// wait behind a next() that waits for the source.
+// read is a promise that is settled already, and one that waits for the source costs its own promise and the source's. As with a
+// generator, calls are answered in their order; unlike one, return() does not wait behind a next() that waits for the source.
 
-import { chunkOf, isWhole, orAbort, type Source, sourceOf } from './chunks';
+import { chunkOf, isWhole, orAbort, type Source, type SourceResult, sourceOf } from './chunks';
 import type { Splitter } from './splitter';
 
 type Result = IteratorResult<unknown, undefined>;
@@ -28,7 +28,8 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   #values: unknown[] = [];
   #at = 0;
   #failed: { error: unknown } | undefined;
-  /** The last call that has not been answered. */
+  /** Calls that have not been answered, and the last of them. */
+  #calls = 0;
   #last: Promise<unknown> | undefined;
   /** Answers a call that waits for the source. */
   #wake: ((result: Result) => void) | undefined;
@@ -45,7 +46,7 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   }
 
   next(): Promise<Result> {
-    if (this.#last === undefined) {
+    if (this.#calls === 0) {
       try {
         const result = this.#ready();
         if (result !== undefined) return Promise.resolve(result);
@@ -57,13 +58,14 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   }
 
   return(value?: unknown): Promise<{ done: true; value: unknown }> {
-    const idle = this.#last === undefined;
+    const idle = this.#calls === 0;
     const stopped = this.#close();
     const result = { done: true as const, value };
     this.#wake?.(kDone);
     const settled = async () => {
       // a source that nobody waits for has its clean-up waited for
       if (idle) await stopped;
+      else this.#answered();
       return result;
     };
     return idle ? settled() : this.#behind(settled);
@@ -75,15 +77,16 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
     });
   }
 
-  /** One call behind the other. */
+  /** One call behind the other; each says when it has been answered. */
   #behind<T>(run: () => Promise<T>): Promise<T> {
-    const mine = this.#last === undefined ? run() : this.#last.then(run, run);
-    this.#last = mine;
-    const settle = () => {
-      if (this.#last === mine) this.#last = undefined;
-    };
-    mine.then(settle, settle);
+    const last = this.#last;
+    const mine = this.#calls++ === 0 || last === undefined ? run() : last.then(run, run);
+    if (this.#calls > 0) this.#last = mine;
     return mine;
+  }
+
+  #answered(): void {
+    if (--this.#calls === 0) this.#last = undefined;
   }
 
   /** Stops the source when it has not ended. */
@@ -136,38 +139,61 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
     if (!isWhole(this.#input)) this.#source = sourceOf(this.#input, 'input');
   }
 
-  async #chunk(): Promise<void> {
+  /** The next chunk; undefined: it is there already, or there is none. */
+  #chunk(): Promise<SourceResult> | undefined {
     if (!this.#begun && isWhole(this.#input)) {
       this.#begun = true;
       this.#splitter.begin(chunkOf(this.#input));
-      return;
+      return undefined;
     }
     if (this.#source === undefined && this.#begun) {
       this.#ended = true;
-      return;
+      return undefined;
     }
     this.#open();
-    const { done, value } = await orAbort((this.#source as Source).next(), this.#signal);
-    if (this.#closed) return;
-    if (done === true) this.#ended = true;
-    else this.#splitter.begin(chunkOf(value));
+    return orAbort((this.#source as Source).next(), this.#signal);
   }
 
   #wait(): Promise<Result> {
-    const work = async (): Promise<Result> => {
-      try {
-        for (;;) {
-          const result = this.#ready();
-          if (result !== undefined) return result;
-          await this.#chunk();
-        }
-      } catch (error) {
-        return this.#closed ? Promise.reject(error) : this.#fail(error);
-      }
-    };
     return new Promise((resolve, reject) => {
-      this.#wake = resolve;
-      work().then(resolve, reject);
+      let open = true;
+      const answer = (result: Result) => {
+        if (open) this.#answered();
+        open = false;
+        resolve(result);
+      };
+      const fail = (error: unknown) => {
+        this.#close();
+        if (open) this.#answered();
+        open = false;
+        reject(error);
+      };
+      const goOn = () => {
+        try {
+          for (;;) {
+            const result = this.#ready();
+            if (result !== undefined) return answer(result);
+            const chunk = this.#chunk();
+            if (chunk !== undefined) return void chunk.then(take, fail);
+          }
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const take = (chunk: SourceResult) => {
+        try {
+          const { done, value } = chunk;
+          if (!this.#closed) {
+            if (done === true) this.#ended = true;
+            else this.#splitter.begin(chunkOf(value));
+          }
+        } catch (error) {
+          return fail(error);
+        }
+        goOn();
+      };
+      this.#wake = answer;
+      goOn();
     });
   }
 }

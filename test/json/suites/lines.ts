@@ -279,6 +279,58 @@ export function linesSuite(name: string, json: typeof Json): Test {
     assert.strictEqual(iterator[Symbol.asyncIterator](), iterator);
   });
 
+  test('a source whose iterator is not what it should be', async () => {
+    const withNext = (next: () => unknown) =>
+      ({ [Symbol.asyncIterator]: () => ({ next }) }) as AsyncIterable<string>;
+    // no promise, but an answer
+    const chunks = ['1\n2', '3\n'];
+    const plain = json.lines(
+      withNext(() => {
+        const value = chunks.shift();
+        return { done: value === undefined, value };
+      }),
+    );
+    const read: unknown[] = [];
+    for await (const value of plain) read.push(value);
+    assert.deepStrictEqual(read, [1, 23]);
+    // no answer, a promise of none, an error at once
+    const mine = new Error('mine');
+    for (const next of [
+      () => undefined,
+      async () => undefined,
+      () => {
+        throw mine;
+      },
+      () => Promise.reject(mine),
+    ]) {
+      const values = json.lines(withNext(next));
+      const [first, second] = await Promise.allSettled([values.next(), values.next()]);
+      assert.strictEqual(first.status, 'rejected');
+      assert.ok(first.reason === mine || first.reason instanceof TypeError, String(first.reason));
+      assert.deepStrictEqual(second, { status: 'fulfilled', value: { done: true, value: undefined } });
+      assert.deepStrictEqual(await values.next(), { done: true, value: undefined });
+    }
+  });
+
+  test('calls one at a time and several at once, mixed: each is answered once, and in order', async () => {
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < 20; i++) {
+        if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+        yield `${i}\n`;
+      }
+    }
+    const values = json.lines<number>(source());
+    const answers: (number | undefined)[] = [];
+    const ask = async () => void answers.push((await values.next()).value);
+    for (let round = 0; answers.length < 25; round++)
+      await Promise.all(Array.from({ length: 1 + (round % 4) }, ask));
+    assert.deepStrictEqual(
+      answers.slice(0, 20),
+      Array.from({ length: 20 }, (_, i) => i),
+    );
+    assert.ok(answers.slice(20).every((answer) => answer === undefined));
+  });
+
   test('return() and throw() stop the source, also while a value is awaited', async () => {
     const { Readable } = require('node:stream') as typeof import('node:stream');
     const body = new Readable({ read() {} });
