@@ -117,6 +117,8 @@ TEST_CASE("tokens at the edges of blocks and pieces") {
                                "{\"a\\u0041b\":[-0,null,\"\"]}"};
   for (const std::string& text : texts) {
     for (size_t before : {size_t{0}, size_t{60}, kPieceBytes - 70, 2 * kPieceBytes - 40}) {
+      // the second piece's end is as the first one's, and long texts take their time
+      if (before > kPieceBytes && text != texts[0]) continue;
       for (size_t pad = before; pad < before + 70; pad++) {
         std::string padded = "[\"" + std::string(pad, 'x') + "\"," + text + "]";
         CAPTURE(pad);
@@ -125,6 +127,7 @@ TEST_CASE("tokens at the edges of blocks and pieces") {
         REQUIRE(everything.compare(spaced.data(), spaced.size()) == "");
         spaced = text + std::string(pad, '\n');
         REQUIRE(everything.compare(spaced.data(), spaced.size()) == "");
+        if (text != texts[0]) continue;
         std::string slashes = "[\"" + std::string(pad, '\\') + "\"]";
         REQUIRE(everything.compare(slashes.data(), slashes.size()) == "");
       }
@@ -224,7 +227,8 @@ TEST_CASE("runs of numbers and of points: what ends them, and the edges of piece
                              "{}",
                              "[1.5 2]",
                              ""};
-  for (uint64_t seed = 1; seed <= 1500; seed++) {
+  const uint64_t seeds = static_cast<uint64_t>(tailrace::test_times(1500));
+  for (uint64_t seed = 1; seed <= seeds; seed++) {
     std::mt19937_64 random(seed);
     auto below = [&](uint64_t n) { return random() % n; };
     const uint64_t kinds = 1 + below(7), first = below(7);

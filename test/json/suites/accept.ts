@@ -45,14 +45,14 @@ export function acceptSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: accepts and refuses`);
 
   test('lists of every length that is built in a way of its own, and of as many strings', () => {
-    for (const n of [5, 255, 256, 257, 511, 513, 8191, 8192, 8193, 16_385, 40_000]) {
+    for (const n of [5, 255, 256, 257, 511, 513, 8191, 8192, 8193, 16_385]) {
       for (const element of ['1', '0.5', '2147483648', 'null', '"a"', '[0.5,1]', '[1.5,2,3]']) {
         const text = `[${`${element},`.repeat(n - 1)}${element}]`;
         assertSame(json.parse(Buffer.from(text)), JSON.parse(text), `${n} of ${element}`);
       }
     }
     // strings that fill a chunk each, Latin-1 and wide
-    for (const n of [1, 2, 127, 128, 129, 255, 256, 257, 700]) {
+    for (const n of [1, 2, 127, 128, 129, 255, 256, 257]) {
       const long = (character: string) => JSON.stringify(Array(n).fill(character.repeat(2050)));
       for (const text of [long('x'), long('\u00e9'), `[${long('x')},${long('\u65e5')},${long('y')}]`])
         for (const strings of ['auto', 'flat', 'sliced'] as const)
