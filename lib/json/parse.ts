@@ -19,9 +19,8 @@ const kTinyBytes = 255;
 const kColdBytes = 4 << 20;
 let coldBytes = kColdBytes;
 
-/** Whether V8 reads a text of that size here and now, without the backend. */
+/** Whether V8 reads a text of that size, which is not tiny, here and now, without the backend. */
 function isTheirs(size: number): boolean {
-  if (size <= kTinyBytes) return true;
   if (coldBytes <= 0) return false;
   coldBytes = process.env.TAILRACE_BACKEND === undefined ? coldBytes - size : 0;
   return coldBytes > 0;
@@ -54,14 +53,12 @@ export function parse(input: JsonInput, first?: unknown, second?: unknown): unkn
   if (first === undefined && second === undefined) {
     try {
       if (typeof input === 'string') return JSON.parse(input);
-      // not shared memory: a decoder must not read what another thread writes
-      if (
-        input instanceof Uint8Array &&
-        input.length > 0 &&
-        input.buffer instanceof ArrayBuffer &&
-        isTheirs(input.length)
-      )
-        return JSON.parse(decode(input, 0, input.length));
+      if (input instanceof Uint8Array) {
+        const size = input.length;
+        // not shared memory: a decoder must not read what another thread writes
+        if (size > 0 && (size <= kTinyBytes || isTheirs(size)) && input.buffer instanceof ArrayBuffer)
+          return JSON.parse(decode(input, 0, size));
+      }
     } catch {
       // Whatever it was, the long way finds out.
     }
