@@ -1,16 +1,13 @@
 // Lines decoded many at once, on every kernel, held to the same lines decoded one by one: which are taken,
 // where they stand, and every word of the tape.
-#include "json/program_lines.h"
+#include "program_lines.h"
 
 #include <doctest/doctest.h>
 
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "json/lines.h"
-#include "schema_program.h"
 #include "times.h"
 
 namespace json = tailrace::json;
@@ -27,92 +24,6 @@ std::vector<const json::Kernel*> kernels() {
   list.push_back(&json::kArm64Kernel);
 #endif
   return list;
-}
-
-/** What became of a text's lines, and the tape. */
-struct Outcome {
-  explicit Outcome(size_t rows) : tape(cache), words(1 << 16), doubles(1 << 14), table(rows) {
-    tape.words = words.data();
-    tape.word_capacity = words.size();
-    tape.doubles = doubles.data();
-    tape.double_capacity = doubles.size();
-  }
-  tailrace::memory::Cache cache;
-  json::DecodeTape tape;
-  std::vector<int32_t> words;
-  std::vector<double> doubles;
-  std::vector<json::DecodedLine> table;
-  json::DecodedLines done;
-};
-
-/** Each line by itself, up to the first that is not taken. */
-void one_by_one(Outcome& out, const json::Program& program, const uint8_t* text, size_t size,
-                size_t max_line) {
-  auto stage1 = std::make_unique<json::Stage1>();
-  json::LineCursor line(text, size, max_line);
-  out.tape.begin_batch();
-  for (;;) {
-    const json::LineCursor::Kind kind = line.next();
-    if (kind == json::LineCursor::Kind::end) break;
-    if (kind == json::LineCursor::Kind::too_long) {
-      out.done.status = json::DecodeStatus::no;
-      break;
-    }
-    if (kind == json::LineCursor::Kind::line) {
-      if (out.done.count == out.table.size()) break;
-      const uint32_t root = static_cast<uint32_t>(out.tape.used.words);
-      stage1->begin(reinterpret_cast<const char*>(line.data()), line.size());
-      out.done.status = json::kernel().run_program(*stage1, program, out.tape);
-      if (out.done.status != json::DecodeStatus::yes) break;
-      out.table[out.done.count++] = {root, line.start(), line.stop(), line.lines()};
-    }
-    line.take();
-  }
-  out.done.lines = line.lines();
-  out.done.consumed = line.consumed();
-  REQUIRE(out.tape.end_batch());
-}
-
-void same(const Outcome& a, const Outcome& b) {
-  REQUIRE(a.done.status == b.done.status);
-  REQUIRE(a.done.count == b.done.count);
-  REQUIRE(a.done.lines == b.done.lines);
-  REQUIRE(a.done.consumed == b.done.consumed);
-  REQUIRE(memcmp(a.table.data(), b.table.data(), a.done.count * sizeof(json::DecodedLine)) == 0);
-  REQUIRE(a.tape.used.words == b.tape.used.words);
-  REQUIRE(memcmp(a.words.data(), b.words.data(), a.tape.used.words * sizeof(int32_t)) == 0);
-  REQUIRE(a.tape.used.doubles == b.tape.used.doubles);
-  REQUIRE(memcmp(a.doubles.data(), b.doubles.data(), a.tape.used.doubles * sizeof(double)) == 0);
-  REQUIRE(a.tape.latin_chunks == b.tape.latin_chunks);
-  REQUIRE(a.tape.utf16_chunks == b.tape.utf16_chunks);
-  const uint32_t latin = a.tape.latin_chunks ? a.tape.latin_ends[a.tape.latin_chunks - 1] : 0;
-  if (latin) REQUIRE(memcmp(a.tape.latin.data(), b.tape.latin.data(), latin) == 0);
-  const uint32_t utf16 = a.tape.utf16_chunks ? a.tape.utf16_ends[a.tape.utf16_chunks - 1] : 0;
-  if (utf16) REQUIRE(memcmp(a.tape.utf16.data(), b.tape.utf16.data(), utf16 * sizeof(char16_t)) == 0);
-}
-
-/** Decodes a text, going on behind each line that is refused, both ways; returns the lines taken. */
-uint32_t decode(unsigned variant, const std::string& all, size_t rows, size_t max_line) {
-  const test::MadeProgram made(variant);
-  uint32_t taken = 0;
-  for (size_t from = 0; from < all.size();) {
-    // memory that ends where the text ends
-    const size_t size = all.size() - from;
-    std::unique_ptr<uint8_t[]> text(new uint8_t[size]);
-    memcpy(text.get(), all.data() + from, size);
-    auto stage1 = std::make_unique<json::Stage1>();
-    Outcome expected(rows), found(rows);
-    one_by_one(expected, made.program(), text.get(), size, max_line);
-    found.done = json::decode_lines(*stage1, made.program(), found.tape, text.get(), size,
-                                    {found.table.data(), rows, max_line});
-    same(found, expected);
-    taken += found.done.count;
-    const size_t refused = found.done.status == json::DecodeStatus::yes
-                               ? 0
-                               : all.find('\n', from + found.done.consumed) + 1 - from - found.done.consumed;
-    from += found.done.consumed + refused;
-  }
-  return taken;
 }
 
 std::string pick(std::mt19937_64& random, std::initializer_list<const char*> list) {
@@ -184,8 +95,9 @@ TEST_CASE("lines at once are lines one by one: made from a seed") {
                                            : good_line(random);
         text += '\n';
       }
-      taken += decode(static_cast<unsigned>(random() % 16), text, random() % 4 ? 4096 : 1 + random() % 20,
-                      random() % 4 ? 1 << 20 : 5 + random() % 300);
+      taken += test::decode_lines_twice(static_cast<unsigned>(random() % 16), text,
+                                        random() % 4 ? 4096 : 1 + random() % 20,
+                                        random() % 4 ? 1 << 20 : 5 + random() % 300);
     }
     CHECK(taken > 0);
   }
@@ -198,7 +110,7 @@ TEST_CASE("a bad line at every place relative to a piece's edge") {
     for (const std::string bad : {"{\"f\":\"\xe3\x81\n", "{}\xff\n", "{\"f\":\"\n", "{\"f\":\"\\\n"}) {
       for (size_t gap = 0; gap < 24; gap++) {
         const std::string filler = std::string(json::kPieceBytes - 32 - line.size() * 2 + gap, ' ') + "\n";
-        CHECK(decode(0, line + line + filler + line + bad + line, 4096, 1 << 20) == 4);
+        CHECK(test::decode_lines_twice(0, line + line + filler + line + bad + line, 4096, 1 << 20) == 4);
       }
     }
   }
@@ -207,8 +119,9 @@ TEST_CASE("a bad line at every place relative to a piece's edge") {
 TEST_CASE("a value over several lines is none") {
   for (const json::Kernel* kernel : kernels()) {
     REQUIRE(json::choose_kernel(kernel->isa));
-    CHECK(decode(0, "{\n\"a\":1\n}\n{\"a\":\n2}\n{\"a\"\n:3}\n[\n{}]\n{\"f\":[\n]}\n{\"a\":1}\n", 4096,
-                 1 << 20) == 1);
-    CHECK(decode(16, "[{}\n,{}]\n[{}]\n[\n]\n", 4096, 1 << 20) == 1);
+    CHECK(test::decode_lines_twice(
+              0, "{\n\"a\":1\n}\n{\"a\":\n2}\n{\"a\"\n:3}\n[\n{}]\n{\"f\":[\n]}\n{\"a\":1}\n", 4096,
+              1 << 20) == 1);
+    CHECK(test::decode_lines_twice(16, "[{}\n,{}]\n[{}]\n[\n]\n", 4096, 1 << 20) == 1);
   }
 }
