@@ -189,10 +189,11 @@ void Central::give_to_spans(void* const* blocks, uint32_t count, uint64_t freed_
     if (index * uint64_t{info.size} != offset) panic("memory: freed inside a block");
     span->free_bits[index / 64] |= bit;
     span->free_blocks++;
-    if (span->free_blocks == info.blocks && !span->held) {
+    if (span->free_blocks == info.blocks) {  // so it is not held: it would lack those blocks
       drop(span);
     } else {
       place(span);
+      // One that is held may have a free page once its other blocks are back, whatever is free now.
       if (span->aging == Span::Aging::no &&
           (span->held || size_t{span->free_blocks} * info.size >= kPageBytes))
         ages_.push(span, freed_ns);

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/os_fakes.h"
 #include "memory/cache.h"
+#include "memory/central.h"
 #include "memory/page_heap.h"
 #include "scavenging.h"
 
@@ -69,6 +70,26 @@ TEST_CASE("a huge page goes by one call, so that the system need not break it") 
   cache.free(keep);
   (void)purge();
   CHECK(stats().committed_bytes == 0);
+}
+
+TEST_CASE("no call takes parts of two huge pages: what is left of the one goes before the other is broken") {
+  constexpr size_t kHugeBytes = 2u << 20;
+  Cache cache;
+  uint64_t now = begin();
+  (void)scavenge(now, SIZE_MAX);
+  // The end of a huge page and the beginning of the next have memory, together less than one.
+  char* front = static_cast<char*>(cache.allocate(kHugeBytes / 2));
+  char* middle = static_cast<char*>(cache.allocate(kHugeBytes / 2 + kHugeBytes / 4));
+  REQUIRE(reinterpret_cast<uintptr_t>(front) % kHugeBytes == 0);
+  REQUIRE(middle == front + kHugeBytes / 2);
+  cache.free(front);
+  REQUIRE(purge() == kHugeBytes / 2);
+  cache.free(middle);
+  Refusals system;
+  system.let_pass = 1 << 30;
+  os::ScopedFakes scope(system.fakes);
+  CHECK(pass(now, kDecayNs / 2) == kHugeBytes / 2 + kHugeBytes / 4);
+  CHECK(system.calls.load() == 2);
 }
 
 TEST_CASE("what the system refuses to take stays as it was, and is asked for again when it changes") {
@@ -195,4 +216,48 @@ TEST_CASE(
     for (unsigned i = 1; i < kClasses; i++) CHECK(end.classes[i].spans == 0);
     if (!refused) CHECK(end.committed_bytes == 0);
   }
+}
+
+TEST_CASE("a block freed while its neighbours' page goes takes the page they share along, later") {
+  constexpr size_t kBytes =
+      2992;  // the third block is on the second page alone but for the end of the second
+  Cache cache;
+  uint64_t now = begin();
+  std::vector<char*> blocks;
+  for (int i = 0; i < 15; i++) blocks.push_back(static_cast<char*>(cache.allocate(kBytes)));
+  std::sort(blocks.begin(), blocks.end());
+  const Span* span = page_heap.span_of(blocks[0]);
+  const uint8_t size_class = span->size_class;
+  REQUIRE(kSizeClasses[size_class].size == kBytes);
+  REQUIRE(page_heap.address_of(span) == blocks[0]);
+  REQUIRE(blocks[2] == blocks[0] + 2 * kBytes);
+  cache.free(blocks[0]);
+  cache.free(blocks[1]);
+  cache.flush();
+  meanwhile_cache = &cache;
+  meanwhile_free = &blocks;
+  Refusals system;
+  system.let_pass = 1 << 30;
+  system.meanwhile = [] {
+    Span* here = meanwhile_free ? page_heap.span_of((*meanwhile_free)[2]) : nullptr;
+    if (!here || !here->held) return;
+    meanwhile_cache->free((*meanwhile_free)[2]);
+    meanwhile_cache->flush();
+    central_lists[here->size_class].drain(here->size_class, true);
+    CHECK(here->free_blocks == 1);  // less than a page by itself
+    meanwhile_free = nullptr;
+  };
+  {
+    os::ScopedFakes scope(system.fakes);
+    for (int i = 0; i < 20 && page_heap.has_memory(span, 0); i++) (void)pass(now, 100'000'000);
+    REQUIRE(!page_heap.has_memory(span, 0));
+    CHECK(span->free_blocks == 3);
+    CHECK(page_heap.has_memory(span, 1));
+    (void)pass(now, 2 * kDecayNs);
+    CHECK(!page_heap.has_memory(span, 1));
+  }
+  for (size_t i = 3; i < blocks.size(); i++) cache.free(blocks[i]);
+  cache.flush();
+  (void)purge();
+  CHECK(stats().committed_bytes == 0);
 }
