@@ -10,12 +10,12 @@ import type { SizeHeap } from './size-heap';
 export const kArenaBlocks = 4096;
 export const kArenaShift = 12;
 
-/** A view whose block is free, or another view's by now. */
+// The state of a view. Handed out by alloc() and allocUnsafe(): the number of the slab, from 1 on, so that one comparison
+// tells that a view is this slab's, in use, and that nobody must hear of its end.
+/** Its block is free, or another view's by now. */
 export const kFree = 0;
-/** Handed out by alloc() and allocUnsafe(). */
-export const kLive = 1;
 /** Handed out, and somebody must hear of its end: a scope, a lease, guard mode. */
-export const kWatched = 2;
+export const kWatched = -1;
 
 export class Arena {
   readonly heap: SizeHeap;
@@ -68,7 +68,7 @@ class Given {
 /** Stores into it do nothing. */
 const kNoWords = new Float64Array(0);
 
-/** The mark of a Buffer. Never an object of its own. All but heapOf only for an object that heapOf knows. */
+/** The mark of a Buffer. Never an object of its own. All but heapOf and stateOf only for an object that heapOf knows. */
 export class Mark extends Given {
   readonly #heap: SizeHeap;
   readonly #number: number;
@@ -91,9 +91,9 @@ export class Mark extends Given {
     return (object as Mark).#number;
   }
 
-  /** kFree, kLive or kWatched. */
+  /** kFree, kWatched or the number of a slab; kFree for what has no mark. */
   static stateOf(object: object): number {
-    return (object as Mark).#state;
+    return #state in object ? object.#state : kFree;
   }
 
   static setState(object: object, state: number): void {
@@ -105,7 +105,8 @@ export class Mark extends Given {
    * of one over the arena (its length and place need not be computed).
    */
   static wordsOf(object: object): Float64Array {
-    return (object as Mark).#words ?? Mark.#makeWords(object as Buffer);
+    const words = (object as Mark).#words;
+    return words === undefined ? Mark.#makeWords(object as Buffer) : words;
   }
 
   static #makeWords(view: Buffer): Float64Array {

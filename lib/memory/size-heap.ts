@@ -2,8 +2,8 @@
 //
 // What is free and was handed out before is a stack of views: an allocation pops the very Buffer that a free has
 // pushed, without a look at anything else. (A stack of block numbers beside a table of views took twice as long: each
-// step waits for the one before.) What has no view that could be used again stands behind it as numbers: blocks of a
-// new arena, and those whose pages the system has.
+// step waits for the one before.) The slab keeps one view more, in front of the stacks of all sizes. What has no view that
+// could be used again stands behind the stack as numbers: blocks of a new arena, and those whose pages the system has.
 //
 // An arena can go when none of its blocks was needed for a while. The fast paths count nothing, so it is found out by
 // setting free views aside, to their arenas: what an allocation needs of them it brings back, of the fullest arena first,

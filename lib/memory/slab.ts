@@ -7,7 +7,7 @@
 import { constants } from 'node:buffer';
 import type { MemoryBackend } from '../backend/contract';
 import { InvalidArgument, LimitError } from '../errors';
-import { type Arena, kArenaShift, kFree, kLive, kWatched, Mark } from './arena';
+import { type Arena, kArenaShift, kFree, kWatched, Mark } from './arena';
 import { Decay } from './decay';
 import { SlabError, slabCodes } from './errors';
 import { Guard, type Outlived } from './guard';
@@ -20,8 +20,13 @@ import { kMaxZeroedWords, zeroWords } from './zero';
 const { heapOf, stateOf, setState, wordsOf } = Mark;
 const classOf = sizeClassOf;
 const zero = zeroWords;
-const kUsed = kLive;
 const kUnused = kFree;
+/** Of Slab.#readyBytes: nothing stands in front. */
+const kNone = -1;
+const kNothing = Buffer.alloc(0);
+/** What stands in front gives way at an allocation that it does not serve, when these bits of the count are 0. */
+const kGiveWay = 255;
+let slabs = 0;
 const kMaxWordBytes = kMaxZeroedWords * 8;
 /** Buffer.prototype.fill looks at its arguments for 10 to 25 ns first. */
 const { fill } = Uint8Array.prototype;
@@ -64,6 +69,14 @@ export class Slab {
   readonly #wordBytes: number;
   /** None in guard mode, whose blocks must keep their pattern. */
   readonly #decay: Decay | undefined;
+  /** The state of its buffers in use (arena.ts). */
+  readonly #live: number;
+  /**
+   * One free view in front of all stacks, whatever its size, and its length; kNone: it was handed out. Most buffers are freed
+   * before the next of their size is allocated, and for those two comparisons do what a stack does by twenty loads and checks.
+   */
+  #ready: Buffer = kNothing;
+  #readyBytes = kNone;
   #reserved = 0;
   #givenBack = 0;
   #allocations = 0;
@@ -72,6 +85,8 @@ export class Slab {
 
   /** @internal Use slab(): it validates. */
   constructor(backend: MemoryBackend, limit: number, guard: boolean, decayMs: number) {
+    slabs++;
+    this.#live = slabs;
     this.#backend = backend;
     this.#limit = limit;
     this.#guard = guard ? new Guard() : undefined;
@@ -87,24 +102,35 @@ export class Slab {
    */
   alloc(size: number): Buffer {
     // As allocUnsafe(), and not by a call of it: with the stores that would be more than V8 always inlines, and half as slow again.
-    if (typeof size !== 'number' || size >>> 0 !== size || size > this.#wordBytes) {
-      return this.#allocFilled(size);
+    let view = this.#ready;
+    if (
+      typeof size !== 'number' ||
+      size !== this.#readyBytes ||
+      view.length !== size ||
+      size > kMaxWordBytes
+    ) {
+      if (typeof size !== 'number' || size >>> 0 !== size || size > this.#wordBytes) {
+        return this.#allocFilled(size);
+      }
+      const heap = this.#heaps[classOf(size)] as SizeHeap;
+      const top = heap.count - 1;
+      if (top < 0) return this.#freshZeroed(heap, size);
+      view = heap.free[top] as Buffer;
+      if (view.length !== size) return this.#freshZeroed(heap, size);
+      heap.count = top;
+      if ((this.#allocations & kGiveWay) === 0) this.#settle();
+    } else {
+      this.#readyBytes = kNone;
     }
-    const heap = this.#heaps[classOf(size)] as SizeHeap;
-    const top = heap.count - 1;
-    if (top < 0) return this.#freshZeroed(heap, size);
-    const view = heap.free[top] as Buffer;
-    if (view.length !== size) return this.#freshZeroed(heap, size);
-    heap.count = top;
-    setState(view, kUsed);
+    setState(view, this.#live);
     this.#allocations++;
-    zero(wordsOf(view));
+    zero(wordsOf(view), size);
     return view;
   }
 
   #freshZeroed(heap: SizeHeap, size: number): Buffer {
     const view = this.#fresh(heap, size);
-    zero(wordsOf(view));
+    zero(wordsOf(view), size);
     return view;
   }
 
@@ -117,26 +143,35 @@ export class Slab {
 
   /** The same with whatever bytes the last user left: of this slab only. */
   allocUnsafe(size: number): Buffer {
-    if (typeof size !== 'number' || size >>> 0 !== size || size > this.#pooledBytes) {
-      return this.#allocSlow(size);
+    let view = this.#ready;
+    // The length: its arena may have been detached meanwhile.
+    if (typeof size !== 'number' || size !== this.#readyBytes || view.length !== size) {
+      if (typeof size !== 'number' || size >>> 0 !== size || size > this.#pooledBytes) {
+        return this.#allocSlow(size);
+      }
+      const heap = this.#heaps[classOf(size)] as SizeHeap;
+      const top = heap.count - 1;
+      if (top < 0) return this.#fresh(heap, size);
+      view = heap.free[top] as Buffer;
+      if (view.length !== size) return this.#fresh(heap, size);
+      heap.count = top;
+      // What stands in front may be of a size that nobody asks for.
+      if ((this.#allocations & kGiveWay) === 0) this.#settle();
+    } else {
+      this.#readyBytes = kNone;
     }
-    const heap = this.#heaps[classOf(size)] as SizeHeap;
-    const top = heap.count - 1;
-    if (top < 0) return this.#fresh(heap, size);
-    const view = heap.free[top] as Buffer;
-    if (view.length !== size) return this.#fresh(heap, size);
-    heap.count = top;
-    setState(view, kUsed);
+    setState(view, this.#live);
     this.#allocations++;
     return view;
   }
 
   /** A view that was set aside, or a new one: of a block that has none, or had one of another length. */
   #fresh(heap: SizeHeap, size: number): Buffer {
+    this.#settle();
     if (heap.count === 0 && heap.bringBack()) return this.allocUnsafe(size);
     const number = this.#takeBlock(heap);
     const view = heap.arenaOf(number).view(number, size);
-    setState(view, kUsed);
+    setState(view, this.#live);
     this.#allocations++;
     return view;
   }
@@ -156,7 +191,19 @@ export class Slab {
     }
   }
 
+  /** Puts what stands in front onto the stack of its heap. */
+  #settle(): void {
+    const view = this.#ready;
+    const free = this.#readyBytes !== kNone;
+    this.#ready = kNothing; // nor is an arena held by a view that was handed out
+    this.#readyBytes = kNone;
+    if (!free) return;
+    const heap = heapOf(view) as SizeHeap;
+    heap.free[heap.count++] = view;
+  }
+
   #drop(heap: SizeHeap, arena: Arena): void {
+    this.#settle();
     this.#lost += heap.drop(arena);
     this.#reserved -= arena.blocks * arena.blockBytes;
   }
@@ -166,19 +213,24 @@ export class Slab {
    * (ERR_TAILRACE_FOREIGN_BUFFER, ERR_TAILRACE_DOUBLE_FREE) and changes nothing then.
    */
   free(buffer: Buffer): void {
-    let heap: SizeHeap | undefined;
+    let state = kUnused;
     try {
-      heap = heapOf(buffer);
+      state = stateOf(buffer);
     } catch {
       // No object at all. To ask first would cost every other a tenth.
     }
-    if (heap === undefined) throw foreign(buffer);
     // Without a length: an empty one, or its arena was detached.
-    if (stateOf(buffer) !== kUsed || heap.owner !== this || buffer.length === 0) {
-      this.#freeSlow(buffer, heap);
+    if (state !== this.#live || buffer.length === 0) {
+      this.#freeSlow(buffer);
       return;
     }
     setState(buffer, kUnused);
+    if (this.#readyBytes === kNone) {
+      this.#ready = buffer;
+      this.#readyBytes = buffer.length;
+      return;
+    }
+    const heap = heapOf(buffer) as SizeHeap;
     heap.free[heap.count++] = buffer;
   }
 
@@ -200,6 +252,7 @@ export class Slab {
   }
 
   stats(): SlabStats {
+    this.#settle();
     const classes: SizeStats[] = [];
     let inUse = 0;
     let live = 0;
@@ -232,6 +285,7 @@ export class Slab {
    */
   purge(): number {
     let bytes = 0;
+    this.#settle();
     this.#guard?.forgetRecent();
     for (const heap of this.#heaps) {
       if (heap.arenas.length === 0) continue;
@@ -254,6 +308,7 @@ export class Slab {
 
   /** @internal For Decay. */
   get heaps(): readonly SizeHeap[] {
+    this.#settle(); // it is idle as any other
     return this.#heaps;
   }
 
@@ -324,8 +379,14 @@ export class Slab {
     return view;
   }
 
-  #freeSlow(buffer: Buffer, heap: SizeHeap): void {
-    if (heap.owner !== this) throw foreign(buffer);
+  #freeSlow(buffer: Buffer): void {
+    let heap: SizeHeap | undefined;
+    try {
+      heap = heapOf(buffer);
+    } catch {
+      // no object
+    }
+    if (heap?.owner !== this) throw foreign(buffer);
     if (stateOf(buffer) === kFree) throw freedTwice(this.#guard?.siteOf(buffer));
     const number = Mark.numberOf(buffer);
     const arena = heap.arenas[number >> kArenaShift];

@@ -7,6 +7,7 @@ import { onFallback } from '../support/backends';
 import { conformance } from './conformance';
 import { decays } from './decay';
 import { decaysInWorkers } from './decay-worker';
+import { front } from './front';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
@@ -14,6 +15,7 @@ onFallback();
 conformance('fallback').run();
 decays('fallback').run();
 decaysInWorkers('fallback').run();
+front('fallback').run();
 guarded('fallback').run();
 misuse('fallback').run();
 

@@ -13,6 +13,7 @@ import { onNative } from '../support/backends';
 import { conformance } from './conformance';
 import { decays } from './decay';
 import { decaysInWorkers } from './decay-worker';
+import { front } from './front';
 import { guarded } from './guard';
 import { misuse } from './misuse';
 
@@ -20,6 +21,7 @@ onNative();
 conformance('native').run();
 decays('native').run();
 decaysInWorkers('native').run();
+front('native').run();
 guarded('native').run();
 misuse('native').run();
 
