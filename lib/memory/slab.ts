@@ -70,7 +70,7 @@ export class Slab {
   /** None in guard mode, whose blocks must keep their pattern. */
   readonly #decay: Decay | undefined;
   /** The state of its buffers in use (arena.ts). */
-  readonly #live: number;
+  readonly #live = ++slabs;
   /**
    * One free view in front of all stacks, whatever its size, and its length; kNone: it was handed out. Most buffers are freed
    * before the next of their size is allocated, and for those two comparisons do what a stack does by twenty loads and checks.
@@ -85,8 +85,6 @@ export class Slab {
 
   /** @internal Use slab(): it validates. */
   constructor(backend: MemoryBackend, limit: number, guard: boolean, decayMs: number) {
-    slabs++;
-    this.#live = slabs;
     this.#backend = backend;
     this.#limit = limit;
     this.#guard = guard ? new Guard() : undefined;
