@@ -3,7 +3,9 @@
 // 4,096 bytes freed at random (pages inside spans) and of 64 MiB freed as a whole (free runs), written page
 // by page before. The other thread takes and frees large blocks all the time, by the lock of the page heap,
 // or batches of small ones, by that of their list; how long that takes when nothing is given back is shown
-// beside. It needs a second processor: under `taskset` with one there is none.
+// beside. It needs a second processor: under `taskset` with one there is none. Last, what the size of the
+// calls does: how long one takes, and how much of its time a thread that only computes on the other processor
+// loses to them.
 //
 //   npm run bench -- memory/steps
 #include "../support/timing.h"
@@ -112,6 +114,54 @@ void show_steps(const char* name, uint64_t now, size_t used_by_other) {
   show("  another thread alone", "uses ", alone.end());
 }
 
+/** Computes; tells how much of the time it did not. */
+class Computing {
+ public:
+  Computing() {
+    if (bench::processors() < 2) return;
+    thread_ = std::thread([this] {
+      bench::pin(1);
+      for (double last = bench::now_ns(); !stop_.load(std::memory_order_relaxed);) {
+        const double now = bench::now_ns();
+        if (now - last > 1000) lost_ns_.store(lost_ns_.load() + now - last);
+        last = now;
+      }
+    });
+  }
+  ~Computing() {
+    stop_.store(true);
+    if (thread_.joinable()) thread_.join();
+  }
+  double lost_ms() const { return lost_ns_.load() / 1e6; }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::atomic<double> lost_ns_{0};
+  std::thread thread_;
+};
+
+void show_call_sizes() {
+  constexpr size_t kPages = 8192;
+  char* const at = static_cast<char*>(*os::map_reserve(kPages * memory::kPageBytes));
+  (void)os::map_commit(at, kPages * memory::kPageBytes);
+  Computing other;
+  for (size_t pages : {1, 4, 16, 64, 256}) {
+    for (size_t i = 0; i < kPages; i++) at[i * memory::kPageBytes] = 1;
+    std::vector<double> us;
+    const double before = other.lost_ms();
+    for (size_t i = 0; i < kPages; i += pages) {
+      const double start = bench::now_ns();
+      (void)os::map_decommit(at + i * memory::kPageBytes, pages * memory::kPageBytes);
+      us.push_back((bench::now_ns() - start) / 1e3);
+    }
+    const double lost = other.lost_ms() - before;
+    char name[64];
+    std::snprintf(name, sizeof name, "32 MiB, %zu pages a call", pages);
+    show(name, "calls", us);
+    std::printf("%-32s lost %.1f ms\n", "  a thread that computes", lost);
+  }
+}
+
 uint64_t wait(uint64_t now) {
   now = std::max(now, os::monotonic_ns());
   for (int i = 0; i < 8; i++) (void)memory::scavenge(now += 100'000'000, 0);
@@ -156,4 +206,5 @@ int main() {
     now = wait(now);
     show_steps("giving back free runs", now, 256u << 10);
   }
+  show_call_sizes();
 }
