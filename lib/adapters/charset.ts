@@ -53,6 +53,7 @@ const kDecoders: Readonly<Record<string, Decode>> = {
 
 /** The decoder of a charset's name, or undefined. */
 export function decoderOf(charset: string): Decode | undefined {
+  if (charset === 'utf-8') return utf8;
   const name = charset.toLowerCase().replace(/[^0-9a-z]/g, '');
   return Object.hasOwn(kDecoders, name) ? kDecoders[name] : undefined;
 }

@@ -97,34 +97,44 @@ function syntaxError(text: string, strict: boolean, reviver: Reviver | undefined
   return own;
 }
 
+type TypeTest = (request: IncomingMessage) => unknown;
+
+/** Whoever sees the request from here on finds that it has a body, were it undefined. */
+function settle(request: ParsedRequest): void {
+  if (!('body' in request)) request.body = undefined;
+}
+
 interface Parser {
   strict: boolean;
   reviver: Reviver | undefined;
   policy: JsonParseOptions | undefined;
 }
 
+const unitAt = (input: string | Uint8Array, at: number): number | undefined =>
+  typeof input === 'string' ? input.charCodeAt(at) : input[at];
+
+const parse = (input: string | Uint8Array, start: number, policy: JsonParseOptions | undefined): unknown =>
+  typeof input === 'string'
+    ? impl().parse(input, policy)
+    : impl().parseRange(input, start, input.length, policy);
+
 /** The value of a body; UTF-8 as bytes, any other charset as a string. Throws what parsing throws. */
 function parseBody(input: string | Uint8Array, start: number, parser: Parser): unknown {
-  if (parser.strict) {
+  const { strict, reviver, policy } = parser;
+  if (strict) {
     let at = start;
-    const unit = typeof input === 'string' ? (i: number) => input.charCodeAt(i) : (i: number) => input[i];
-    while (isSpace(unit(at))) at++;
-    const first = unit(at);
+    while (isSpace(unitAt(input, at))) at++;
+    const first = unitAt(input, at);
     if (first !== 0x7b && first !== 0x5b) throw new SyntaxError('neither an object nor an array');
   }
-  const json = impl();
-  const read = (policy: JsonParseOptions | undefined) =>
-    typeof input === 'string'
-      ? json.parse(input, policy)
-      : json.parseRange(input, start, input.length, policy);
-  if (parser.reviver === undefined) return read(parser.policy);
+  if (reviver === undefined) return parse(input, start, policy);
   // the policy first: the order in which V8 calls a reviver, and what it tells it, is V8's affair
-  if (parser.policy !== undefined) read(parser.policy);
+  if (policy !== undefined) parse(input, start, policy);
   const text =
     typeof input === 'string'
       ? input
       : Buffer.from(input.buffer, input.byteOffset + start, input.length - start).toString('utf8');
-  return JSON.parse(text, parser.reviver);
+  return JSON.parse(text, reviver);
 }
 
 /**
@@ -149,19 +159,25 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
     policy: policyOf(options),
   };
   const wanted =
-    typeof type === 'function' ? type : mediaTypeTest(Array.isArray(type) ? type : [type as string]);
+    typeof type === 'function' ? undefined : mediaTypeTest(Array.isArray(type) ? type : [type as string]);
 
+  // In Express a request has hidden classes of its own, and each look at it by name is a search: headers are asked for once, and
+  // it gets its body by one assignment where nobody can look at it before.
   return function jsonParser(request: ParsedRequest, response: ServerResponse, next: Next): void {
     if (isFinished(request)) {
       next();
       return;
     }
-    if (!('body' in request)) request.body = undefined;
-    if (!hasBody(request) || !wanted(request)) {
+    const { headers } = request;
+    const media = mediaTypeOf(headers);
+    if (wanted === undefined) settle(request);
+    const takes = hasBody(headers) && (wanted === undefined ? (type as TypeTest)(request) : wanted(media));
+    if (!takes) {
+      settle(request);
       next();
       return;
     }
-    const charset = mediaTypeOf(request)?.charset || defaultCharset;
+    const charset = media?.charset || defaultCharset;
     const decode = charset.startsWith('utf-') ? decoderOf(charset) : undefined;
     const unsupported = () =>
       decode === undefined
@@ -172,11 +188,13 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
         : undefined;
     // what is said first when a request has two faults is as body-parser has it
     if (decode === undefined && (verify || !charset.startsWith('utf-'))) {
+      settle(request);
       next(unsupported());
       return;
     }
-    readBody(request, { inflate, limit }, unsupported, (error, body) => {
+    readBody(request, headers, { inflate, limit }, unsupported, (error, body) => {
       if (error !== undefined) {
+        settle(request);
         next(error);
         return;
       }
@@ -193,6 +211,7 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
     next: Next,
   ): void {
     if (verify) {
+      settle(request);
       try {
         verify(request, response, body, charset);
       } catch (error) {
@@ -208,6 +227,7 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
       // an empty body is what a client means that has nothing to say
       request.body = input.length === start ? {} : parseBody(input, start, parser);
     } catch (thrown) {
+      settle(request);
       const text = decode(body);
       // a reviver's own error is the reviver's
       const error =

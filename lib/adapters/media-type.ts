@@ -1,7 +1,7 @@
 // Whether a request has a body, and whether its media type is one that was asked for. Types are written as body-parser takes
 // them: 'application/json', 'json', '*/json', 'application/*', '+json' (a structured suffix, RFC 6839).
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /** File extensions that stand for a media type; others than these match nothing. */
 const kExtensions: Readonly<Record<string, string>> = {
@@ -58,8 +58,8 @@ const kLongest = 128;
 const parsed = new Map<string, MediaType>();
 
 /** The Content-Type of a request. */
-export function mediaTypeOf(request: IncomingMessage): MediaType | undefined {
-  const header = request.headers['content-type'];
+export function mediaTypeOf(headers: IncomingHttpHeaders): MediaType | undefined {
+  const header = headers['content-type'];
   if (!header) return undefined;
   let found = parsed.get(header);
   if (found !== undefined) return found;
@@ -72,8 +72,7 @@ export function mediaTypeOf(request: IncomingMessage): MediaType | undefined {
 }
 
 /** RFC 9112, section 6: the presence of a body is signalled by one of two headers. */
-export function hasBody(request: IncomingMessage): boolean {
-  const { headers } = request;
+export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || !Number.isNaN(Number(headers['content-length']));
 }
 
@@ -89,7 +88,7 @@ function pattern(type: string): string[] | undefined {
 }
 
 /** A test for any of these types. */
-export function mediaTypeTest(types: readonly string[]): (request: IncomingMessage) => boolean {
+export function mediaTypeTest(types: readonly string[]): (media: MediaType | undefined) => boolean {
   const wanted = types.map(pattern).filter((parts) => parts !== undefined) as [string, string][];
   const matches = (type: string): boolean => {
     const [major, minor] = type.split('/') as [string, string];
@@ -100,8 +99,7 @@ export function mediaTypeTest(types: readonly string[]): (request: IncomingMessa
     });
   };
   const known = new WeakMap<MediaType, boolean>();
-  return (request) => {
-    const media = mediaTypeOf(request);
+  return (media) => {
     if (media === undefined || media.type === '') return false;
     let result = known.get(media);
     if (result === undefined) {
