@@ -7,7 +7,8 @@
 // sees another value than the one that is written.
 //
 // One function walks the objects of all schemas. Functions generated for each were tried: they are no faster once V8 has
-// compiled them, and a schema of many objects is slow for as long as that takes.
+// compiled them, and a schema of many objects is slow for as long as that takes. (What writes bytes at once is another matter:
+// lib/backend/native/json/encode-small.ts.)
 
 import { types } from 'node:util';
 import { type JsonPlan, type JsonPlanNode, type JsonPlanObject, JsonTypeBit } from '../json-plan';
@@ -54,10 +55,10 @@ const kObject = Object.prototype;
 
 /** Members whose value is written in line: one type, or null too, and no further rule. */
 const kCall = 0;
-const kAnyString = 1;
-const kAnyInteger = 2;
-const kAnyNumber = 3;
-const kAnyBoolean = 4;
+export const kAnyString = 1;
+export const kAnyInteger = 2;
+export const kAnyNumber = 3;
+export const kAnyBoolean = 4;
 
 interface Member {
   readonly name: string;
@@ -71,7 +72,7 @@ interface Member {
   next: Member | undefined;
 }
 
-function kindOf(node: JsonPlanNode): number {
+export function kindOf(node: JsonPlanNode): number {
   const { types: bits, low, high, minLength, maxLength, strings, check } = node;
   if (check !== undefined) return kCall;
   switch (bits & ~JsonTypeBit.null) {
@@ -89,7 +90,7 @@ function kindOf(node: JsonPlanNode): number {
 }
 
 /** Code points, as JSON Schema counts. */
-function lengthFits(text: string, min: number, max: number): boolean {
+export function lengthFits(text: string, min: number, max: number): boolean {
   // no text has more code points than units, nor fewer than half as many
   if (text.length <= max && text.length >= min * 2) return true;
   if (text.length < min || text.length > max * 2) return false;
@@ -206,8 +207,9 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
     // V8 reads members fastest in a loop over an object that is never another.
     return function walk(value, fragment, p): number {
       const from = value as Record<string, unknown>;
-      const prototype = getPrototypeOf(from);
+      // in this order: V8 has seen the object's class by then, and knows the prototype without a call
       if (from.toJSON !== undefined) return -1;
+      const prototype = getPrototypeOf(from);
       if (prototype !== kObject && prototype !== null) {
         // an instance of a class: only its own members are written
         return types.isBoxedPrimitive(from) ? -1 : walk({ ...from }, fragment, p);

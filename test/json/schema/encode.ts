@@ -119,7 +119,10 @@ export function encodeSuite(name: string): { run(): void } {
       return false;
     }
     assert.ok(good, shown);
-    assert.is(made.toString('latin1'), Buffer.from(text).toString('latin1'), shown);
+    const expected = Buffer.from(text).toString('latin1');
+    assert.is(made.toString('latin1'), expected, shown);
+    // small values that come again may be written in another way
+    for (let i = 0; i < 5; i++) assert.is((encode(value) as Buffer).toString('latin1'), expected, shown);
     return true;
   }
 

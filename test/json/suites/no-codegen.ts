@@ -16,4 +16,7 @@ for (let round = 0; round < 5; round++) {
 for (const text of traps) {
   if (json.validate(text)) assertSame(json.parse(Buffer.from(text)), JSON.parse(text), text);
 }
+const encode = json.encoder<unknown>({ type: 'object', properties: { a: { type: 'string' } } });
+for (let round = 0; round < 10; round++)
+  assert.equal(encode({ a: `${round}` }).toString(), `{"a":"${round}"}`);
 console.log('same');

@@ -57,6 +57,11 @@ export interface Tape extends EncodeTape {
   /** A getter or a checker encodes by itself, inside a walk. */
   busy: boolean;
   start(): void;
+  /** Where the next result will be, for who writes it without a crossing: so many bytes from `used` on are free. */
+  slab(bytes: number): Buffer;
+  used: number;
+  /** The result that stands there. */
+  cut(end: number): Buffer;
   /** The bytes of the words up to `end`; undefined: they cannot be made. */
   finish(id: number, end: number): Buffer | undefined;
   /** Lets go of the strings, and of much memory. */
@@ -130,33 +135,43 @@ export function tapeOf(addon: NativeAddon): Tape {
 }
 
 function makeTape(native: AddonJsonEncode): Tape {
-  /** Of the slab's bytes `used` are others' already. */
+  /** Of its bytes `tape.used` are others' already. */
   let slab = Buffer.allocUnsafeSlow(kSlabBytes);
-  let used = 0;
+  /** Asking a Buffer for its memory is a call. */
+  let memory = slab.buffer;
   /** Where results come that the slab has no room for. */
   let scratch = Buffer.allocUnsafeSlow(kScratchBytes);
   /** As the core knows them: a walk may have grown its own. */
   let words: Int32Array = new Int32Array(kFirstWords);
   let doubles: Float64Array = new Float64Array(kFirstDoubles);
+  let slabThere: Buffer | undefined;
 
   function announce(): void {
     words = tape.words;
     doubles = tape.doubles;
+    slabThere = slab;
     native.setup(words, doubles, slab, scratch);
   }
   function newSlab(): void {
     slab = Buffer.allocUnsafeSlow(kSlabBytes);
-    used = 0;
-    announce();
+    memory = slab.buffer;
+    tape.used = 0;
+  }
+  function cut(end: number): Buffer {
+    const offset = tape.used;
+    tape.used = end;
+    return FastBuffer === undefined
+      ? slab.subarray(offset, end)
+      : new FastBuffer(memory, offset, end - offset);
   }
 
   function finish(id: number, end: number): Buffer | undefined {
-    if (tape.words !== words || tape.doubles !== doubles) announce();
+    if (tape.words !== words || tape.doubles !== doubles || slab !== slabThere) announce();
     const { strings } = tape;
     words[kId] = id;
     words[kWordCount] = end - kHeaderWords;
     words[kDoubleCount] = tape.doubleCount;
-    words[kOffset] = used;
+    words[kOffset] = tape.used;
     if (strings === '') native.encode();
     else native.encode(strings);
     if ((words[kResult] as number) < 0) {
@@ -167,13 +182,7 @@ function makeTape(native: AddonJsonEncode): Tape {
     }
     const size = words[kResult] as number;
     if (size <= 0) return undefined;
-    if (words[kWhere] === 0) {
-      const offset = used;
-      used = offset + size;
-      return FastBuffer === undefined
-        ? slab.subarray(offset, offset + size)
-        : new FastBuffer(slab.buffer, offset, size);
-    }
+    if (words[kWhere] === 0) return cut(tape.used + size);
     const result = Buffer.allocUnsafe(size);
     scratch.copy(result, 0, 0, size);
     if (size <= kSmallBytes) newSlab();
@@ -184,6 +193,12 @@ function makeTape(native: AddonJsonEncode): Tape {
     words,
     doubles,
     busy: false,
+    used: 0,
+    slab(bytes: number): Buffer {
+      if (slab.length - tape.used < bytes) newSlab();
+      return slab;
+    },
+    cut,
     start(): void {
       tape.doubleCount = tape.nesting = 0;
       tape.strings = '';

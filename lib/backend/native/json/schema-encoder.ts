@@ -1,23 +1,60 @@
-// Encoding by a plan on the native backend: one crossing makes the bytes of a tape.
+// Encoding by a plan on the native backend: small values are written in place, of all others one crossing makes the bytes of a
+// tape.
 
 import { walkOf } from '../../json/encode-walk';
 import type { JsonEncode, JsonPlan } from '../../json-plan';
 import type { NativeAddon } from '../../load';
 import { kUndecided } from '../../shared';
 import { type Tape, tapeOf } from './encode-crossing';
+import { kMostBytes, kSlack, smallWriterOf, type WriteSmall } from './encode-small';
+
+/** Small values before a function is made for them: that takes as long as some hundred of them. */
+const kFirst = 4;
+/** Values in a row that are not tried as small ones, at most, when those before were none. */
+const kMostPassed = 63;
 
 export function encoderOf(addon: NativeAddon, plan: JsonPlan): JsonEncode {
   const tape = tapeOf(addon);
   const { fragments, walk } = walkOf(plan, tape);
   const id = tape.fixed(fragments);
+  let write: WriteSmall | undefined;
+  let passed = 0;
+  let toPass = kFirst;
+
+  /** Undefined: by the tape. */
+  function small(value: unknown): Buffer | undefined {
+    write ??= smallWriterOf(plan);
+    if (write === undefined) {
+      toPass = Infinity;
+      return undefined;
+    }
+    const bytes = tape.slab(kMostBytes + kSlack);
+    const { used } = tape;
+    const end = write(value, used, bytes, used + kMostBytes);
+    if (end >= 0) {
+      passed = 0;
+      return tape.cut(end);
+    }
+    toPass = passed = Math.min(2 * passed + 1, kMostPassed);
+    return undefined;
+  }
 
   const encode: JsonEncode = (value) => {
     if (tape.busy) return kUndecided;
     tape.busy = true;
     try {
+      if (toPass > 0) {
+        toPass--;
+      } else {
+        const made = small(value);
+        if (made !== undefined) return made;
+      }
       const end = walk(value);
       if (end < 0) return kUndecided;
-      return tape.finish(id, end) ?? kUndecided;
+      const made = tape.finish(id, end);
+      if (made === undefined) return kUndecided;
+      if (made.length > kMostBytes) toPass = Math.max(toPass, kFirst);
+      return made;
     } finally {
       tape.busy = false;
       tape.clear();
