@@ -97,7 +97,7 @@ TEST_CASE("lines at once are lines one by one: made from a seed") {
       }
       taken += test::decode_lines_twice(static_cast<unsigned>(random() % 16), text,
                                         random() % 4 ? 4096 : 1 + random() % 20,
-                                        random() % 4 ? 1 << 20 : 5 + random() % 300);
+                                        random() % 4 ? 1 << 20 : 5 + random() % 300, random() % 6 == 0);
     }
     CHECK(taken > 0);
   }

@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   test::decode_everywhere(program, data + 1, size - 1);
   std::string lines(reinterpret_cast<const char*>(data + 1), size - 1);
   lines += '\n';
-  // a table of few rows too, and lines that are too long
-  test::decode_lines_twice(data[0], lines, data[0] & 32 ? 3 : 64, data[0] & 64 ? 40 : 1 << 20);
+  // a table of few rows too, lines that are too long, and a tape that is full soon
+  test::decode_lines_twice(data[0], lines, data[0] & 32 ? 3 : 64, data[0] & 64 ? 40 : 1 << 20, data[0] & 128);
   test::encode_words(data + 1, size - 1);
   return 0;
 }
