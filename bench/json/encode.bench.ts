@@ -1,5 +1,6 @@
 // encode(value) against Buffer.from(JSON.stringify(value)), and encoders against that and against fast-json-stringify with
-// Buffer.from, over documents with derived schemas, on the backend in use. TAILRACE_BACKEND chooses.
+// Buffer.from, over documents with derived schemas, on the backend in use; then encode alone on what no JSON.parse made.
+// TAILRACE_BACKEND chooses.
 //
 //   npm run bench -- json/encode
 
@@ -43,4 +44,26 @@ for (const { name, bytes } of corpora()) {
     () => encode(value),
     () => Buffer.from(peer(value)),
   );
+}
+
+class Point {
+  constructor(
+    readonly x: number,
+    readonly label: string,
+  ) {}
+}
+const list = (make: (i: number) => unknown) => Array.from({ length: 200 }, (_, i) => make(i));
+const others: Record<string, unknown> = {
+  '200 instances of a class': list((i) => new Point(i, `point ${i}`)),
+  '200 records with a Date': list((i) => ({ id: i, name: `name ${i}`, at: new Date(1.6e12 + i) })),
+  '200 records and a Date': { list: list((i) => ({ id: i, tags: ['a', 'b', 'c'] })), at: new Date(1.6e12) },
+  '200 short strings': list((i) => `text ${i}`),
+  '200 short strings with escapes': list((i) => ({ text: `a line\n"quoted" ${i}` })),
+  '200 records of doubles': list((i) => ({ x: i * 1.1, y: i / 3 })),
+  'a map of 200 numbers': Object.fromEntries(list((i) => [`key ${i * 7919}`, i]) as [string, number][]),
+};
+for (const [label, value] of Object.entries(others)) {
+  const stringify = () => Buffer.from(JSON.stringify(value));
+  deepStrictEqual(json.encode(value), stringify());
+  show(`${label}: encode`, () => json.encode(value), stringify);
 }

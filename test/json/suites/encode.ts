@@ -118,6 +118,39 @@ export function encodeSuite(name: string, json: typeof Json): Test {
     );
   });
 
+  test('many values with rules of their own, among others and again: each result stays as it was', () => {
+    class Point {
+      constructor(
+        readonly x: number,
+        readonly label: string,
+      ) {}
+    }
+    class Money {
+      constructor(private readonly cents: number) {}
+      toJSON(key: string): unknown {
+        return this.cents % 3 === 0 ? undefined : { key, cents: this.cents };
+      }
+    }
+    const kinds: ((i: number) => unknown)[] = [
+      (i) => new Point(i, `p"${i}\n`),
+      (i) => ({ at: new Date(1.6e12 + i), money: new Money(i) }),
+      (i) => [new Money(i), new Number(i), new String('é'), Object(true)],
+      (i) => ({ i, name: 'plain', deep: [{ x: i / 7 }] }),
+      (i) => (i === 5 ? new Point(1, 'only one') : { i, [`a key longer than most of them ${i}`]: '日本' }),
+      () => undefined,
+    ];
+    const kept: [Buffer, string][] = [];
+    for (let round = 0; round < 40; round++) {
+      for (const kind of kinds) {
+        for (const n of [1, 3, 30]) {
+          const value = { round, list: Array.from({ length: n }, (_, i) => kind(i)), at: kind(round) };
+          kept.push([json.encode(value), JSON.stringify(value)]);
+        }
+      }
+    }
+    for (const [bytes, text] of kept) assert.strictEqual(bytes.toString(), text);
+  });
+
   test('minify keeps every token as it is written', () => {
     const cases: [string, string][] = [
       [' { "a" : [ 1 , 2.50 , "x  \\u0020 y" ] , "b":\n{ } }\r\n', '{"a":[1,2.50,"x  \\u0020 y"],"b":{}}'],
