@@ -142,8 +142,8 @@ export function decaysInWorkers(name: string) {
     for (let i = 0; i < 2; i++) await round(); // what a process keeps of its first workers
     if (!existsSync(status)) return;
     const before = resident();
-    for (let i = 0; i < 6; i++) await round();
-    // Each of the eighteen had 60 MB and more.
+    for (let i = 0; i < 4; i++) await round();
+    // Each of the twelve had 60 MB and more.
     const grown = resident() - before;
     assert.ok(grown < 400e6, `${grown} bytes are left`);
   });
