@@ -57,20 +57,9 @@ export function drain(request: IncomingMessage, done: () => void): void {
   request.resume();
 }
 
-function aborted(expected: number | undefined, received: number): Error {
-  const length = expected ?? null;
-  return httpError(400, 'request aborted', {
-    code: 'ECONNABORTED',
-    expected: length,
-    length,
-    received,
-    type: 'request.aborted',
-  });
-}
-
 class Reader {
-  readonly #chunks: Buffer[];
-  #received: number;
+  readonly #chunks: Buffer[] = [];
+  #received = 0;
   #ended = false;
   readonly #onData = (chunk: Buffer | string) => this.#take(chunk);
   readonly #onEnd = () => this.#end();
@@ -83,11 +72,7 @@ class Reader {
     private readonly length: number | undefined,
     private readonly limit: number,
     private readonly done: BodyDone,
-    /** What has been read already. */
-    first: Buffer | undefined,
   ) {
-    this.#chunks = first === undefined ? [] : [first];
-    this.#received = first === undefined ? 0 : first.length;
     stream
       .on('aborted', this.#onAborted)
       .on('close', this.#onClose)
@@ -115,7 +100,16 @@ class Reader {
   }
 
   #abort(): void {
-    this.#fail(aborted(this.length, this.#received));
+    const length = this.length ?? null;
+    this.#fail(
+      httpError(400, 'request aborted', {
+        code: 'ECONNABORTED',
+        expected: length,
+        length,
+        received: this.#received,
+        type: 'request.aborted',
+      }),
+    );
   }
 
   #take(chunk: Buffer | string): void {
@@ -178,90 +172,6 @@ function refusal(stream: Readable, length: number | undefined, limit: number): E
   return undefined;
 }
 
-/** By the stream's events. */
-function readPieces(
-  request: IncomingMessage,
-  inflater: Transform | undefined,
-  length: number | undefined,
-  limit: number,
-  refused: Error | undefined,
-  done: BodyDone,
-  first: Buffer | undefined,
-): void {
-  // what AsyncLocalStorage has here must be there when the handlers after us run
-  const resource = new AsyncResource('TailraceBody');
-  const finish: BodyDone = (error, body) => {
-    if (error === undefined) {
-      if (inflater !== undefined) {
-        request.unpipe(inflater);
-        inflater.on('error', () => {});
-        inflater.destroy();
-        request.resume();
-      }
-      resource.runInAsyncScope(done, undefined, undefined, body);
-      return;
-    }
-    if (inflater !== undefined) {
-      request.unpipe();
-      inflater.on('error', () => {});
-      inflater.destroy();
-    }
-    drain(request, () => resource.runInAsyncScope(done, undefined, asHttpError(400, error, {}), undefined));
-  };
-  if (refused !== undefined) process.nextTick(finish, refused, undefined);
-  else new Reader(inflater ?? request, length, limit, finish, first);
-}
-
-/**
- * A body that came with its headers, as most do, in three steps: in the next tick its bytes stand in the stream and are taken,
- * in the next immediate the stream has seen their end, and a tick later everybody knows it has ended. Ticks and immediates
- * keep the async context, and a stream that never flows has less to do. Whenever something else is found, it goes on by events.
- */
-function take(request: IncomingMessage, length: number, limit: number, done: BodyDone): void {
-  // somebody who has started or stopped the stream meanwhile must find it as they would without this
-  const whole = request.readableLength === length && request.readableFlowing === null;
-  if (!whole || request.destroyed || request.readableEncoding !== null) {
-    const gone = request.aborted ? aborted(length, 0) : undefined;
-    readPieces(request, undefined, length, limit, gone, done, undefined);
-    return;
-  }
-  setImmediate(askForEnd, request, length, limit, done, request.read() as Buffer);
-}
-
-function askForEnd(
-  request: IncomingMessage,
-  length: number,
-  limit: number,
-  done: BodyDone,
-  body: Buffer,
-): void {
-  if (request.readableEnded) {
-    // somebody else has made it flow
-    done(undefined, body);
-    return;
-  }
-  if (!request.complete || request.destroyed) {
-    const gone = request.aborted ? aborted(length, length) : undefined;
-    readPieces(request, undefined, length, limit, gone, done, body);
-    return;
-  }
-  let ended = false;
-  const end = () => {
-    ended = true;
-    request.removeListener('end', end);
-    done(undefined, body);
-  };
-  request.on('end', end);
-  request.read();
-  process.nextTick(() => {
-    if (ended) return;
-    // destroyed in that tick, or a stream that takes longer to end
-    request.removeListener('end', end);
-    const gone = request.aborted ? aborted(length, length) : undefined;
-    readPieces(request, undefined, length, limit, gone, done, body);
-  });
-}
-
 /** Reads the body. `done` runs in the caller's async context, never before this returns. */
 export function readBody(
   request: IncomingMessage,
@@ -284,7 +194,26 @@ export function readBody(
   const { limit } = options;
   if (inflater !== undefined) request.pipe(inflater);
   const refused = refusal(inflater ?? request, length, limit) ?? refuse();
-  if (length !== undefined && length > 0 && refused === undefined && request.readableFlowing === null)
-    process.nextTick(take, request, length, limit, done);
-  else readPieces(request, inflater, length, limit, refused, done, undefined);
+  // what AsyncLocalStorage has here must be there when the handlers after us run
+  const resource = new AsyncResource('TailraceBody');
+  const finish: BodyDone = (error, body) => {
+    if (error === undefined) {
+      if (inflater !== undefined) {
+        request.unpipe(inflater);
+        inflater.on('error', () => {});
+        inflater.destroy();
+        request.resume();
+      }
+      resource.runInAsyncScope(done, undefined, undefined, body);
+      return;
+    }
+    if (inflater !== undefined) {
+      request.unpipe();
+      inflater.on('error', () => {});
+      inflater.destroy();
+    }
+    drain(request, () => resource.runInAsyncScope(done, undefined, asHttpError(400, error, {}), undefined));
+  };
+  if (refused !== undefined) process.nextTick(finish, refused, undefined);
+  else new Reader(inflater ?? request, length, limit, finish);
 }

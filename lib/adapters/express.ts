@@ -99,11 +99,6 @@ function syntaxError(text: string, strict: boolean, reviver: Reviver | undefined
 
 type TypeTest = (request: IncomingMessage) => unknown;
 
-/** Whoever sees the request from here on finds that it has a body, were it undefined. */
-function settle(request: ParsedRequest): void {
-  if (!('body' in request)) request.body = undefined;
-}
-
 interface Parser {
   strict: boolean;
   reviver: Reviver | undefined;
@@ -161,19 +156,17 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
   const wanted =
     typeof type === 'function' ? undefined : mediaTypeTest(Array.isArray(type) ? type : [type as string]);
 
-  // In Express a request has hidden classes of its own, and each look at it by name is a search: headers are asked for once, and
-  // it gets its body by one assignment where nobody can look at it before.
+  // In Express a request has hidden classes of its own, and each look at it by name is a search: headers are asked for once.
   return function jsonParser(request: ParsedRequest, response: ServerResponse, next: Next): void {
     if (isFinished(request)) {
       next();
       return;
     }
+    if (!('body' in request)) request.body = undefined;
     const { headers } = request;
     const media = mediaTypeOf(headers);
-    if (wanted === undefined) settle(request);
     const takes = hasBody(headers) && (wanted === undefined ? (type as TypeTest)(request) : wanted(media));
     if (!takes) {
-      settle(request);
       next();
       return;
     }
@@ -188,13 +181,11 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
         : undefined;
     // what is said first when a request has two faults is as body-parser has it
     if (decode === undefined && (verify || !charset.startsWith('utf-'))) {
-      settle(request);
       next(unsupported());
       return;
     }
     readBody(request, headers, { inflate, limit }, unsupported, (error, body) => {
       if (error !== undefined) {
-        settle(request);
         next(error);
         return;
       }
@@ -211,7 +202,6 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
     next: Next,
   ): void {
     if (verify) {
-      settle(request);
       try {
         verify(request, response, body, charset);
       } catch (error) {
@@ -227,7 +217,6 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
       // an empty body is what a client means that has nothing to say
       request.body = input.length === start ? {} : parseBody(input, start, parser);
     } catch (thrown) {
-      settle(request);
       const text = decode(body);
       // a reviver's own error is the reviver's
       const error =

@@ -27,6 +27,8 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   #closed = false;
   #values: unknown[] = [];
   #at = 0;
+  /** Lines are read, and somebody's code may run meanwhile: an onError, a decoder. */
+  #reading = false;
   #failed: { error: unknown } | undefined;
   /** Calls that have not been answered, and the last of them. */
   #calls = 0;
@@ -46,6 +48,8 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   }
 
   next(): Promise<Result> {
+    // from within a call: behind it, which has no promise yet
+    if (this.#reading) return Promise.resolve().then(() => this.next());
     if (this.#calls === 0) {
       try {
         const result = this.#ready();
@@ -117,6 +121,7 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
       if (this.#failed !== undefined) this.#fail(this.#failed.error);
       const values: unknown[] = [];
       let more = false;
+      this.#reading = true;
       try {
         more = this.#splitter.step(values);
         if (!more && this.#ended) {
@@ -126,7 +131,10 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
       } catch (error) {
         // What stands before the bad line is still given.
         this.#failed = { error };
+      } finally {
+        this.#reading = false;
       }
+      if (this.#closed) return kDone; // by a return() in the midst of it
       this.#values = this.#batch && values.length > 0 ? [values] : values;
       this.#at = 0;
       if (!more && !this.#ended && values.length === 0 && this.#failed === undefined) return undefined;

@@ -122,6 +122,19 @@ test('what the handlers behind it find', async () => {
   }
 });
 
+test('a body that came in several pieces before the parser was asked', async () => {
+  for (const pieces of [
+    ['{"a":', '[1,2,3]}'],
+    ['{"a":1}', ' ,"x":[ not json'],
+    ['[', `"${'x'.repeat(70_000)}"`, ',1', ']'],
+  ]) {
+    await same(`${pieces.length} pieces`, {
+      pieces,
+      parse: (parser, request, response, next) => void setTimeout(() => parser(request, response, next), 60),
+    });
+  }
+});
+
 test('a second parser has nothing to do', async () => {
   const twice: Exchange['parse'] = (parser, request, response, next) =>
     parser(request, response, (error) =>

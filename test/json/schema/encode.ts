@@ -247,6 +247,46 @@ export function encodeSuite(name: string): { run(): void } {
     }
   });
 
+  test('a getter is asked once, whatever stands beside it', () => {
+    const schema = { type: 'object', properties: { id: { type: 'integer' }, s: str, more: {} } };
+    for (const s of [
+      'plain',
+      'x'.repeat(200),
+      'é\u0001',
+      '\ud800',
+      'a\ud83d\ude00',
+      'q"\\\n',
+      '\u007f\u2028',
+    ]) {
+      const encode = json.encoder(schema);
+      for (let i = 0; i < 8; i++) assert.equal(encode({ id: i, s }).toString(), JSON.stringify({ id: i, s }));
+      let asked = 0;
+      const value = {
+        get id() {
+          return ++asked;
+        },
+        s,
+      };
+      assert.equal(encode(value).toString(), JSON.stringify({ id: 1, s }), JSON.stringify(s));
+    }
+    // it may be asked again where a value is large, but for one encoder that happens once
+    const encode = json.encoder(schema);
+    for (let i = 0; i < 8; i++) encode({ id: i, s: '' });
+    let asked = 0;
+    const large = {
+      get id() {
+        return ++asked;
+      },
+      s: 'x'.repeat(3000),
+    };
+    encode(large);
+    const before = asked;
+    for (let i = 1; i < 100; i++) {
+      encode(large);
+      assert.is(asked, before + i);
+    }
+  });
+
   test('a getter or a checker that encodes, inside an encoder', () => {
     const inner = json.encoder({ type: 'object', properties: { a: str } });
     const encode = json.encoder<unknown>(

@@ -151,6 +151,27 @@ export function encodeSuite(name: string, json: typeof Json): Test {
     for (const [bytes, text] of kept) assert.strictEqual(bytes.toString(), text);
   });
 
+  test('whoever transfers the memory of a result takes only what stands in it', () => {
+    const values = [{ a: 1 }, { text: 'é'.repeat(300) }, [1, 2, 3], { long: 'x'.repeat(3000) }];
+    for (let round = 0; round < 12; round++) {
+      const value = values[round % values.length];
+      const bytes = json.encode(value);
+      assert.strictEqual(bytes.toString(), JSON.stringify(value));
+      let taken: Uint8Array;
+      try {
+        const { buffer } = bytes;
+        taken = new Uint8Array(structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }));
+      } catch (error) {
+        // Buffer's own pool, in Nodes that refuse to give it away
+        assert.strictEqual((error as Error).name, 'DataCloneError');
+        continue;
+      }
+      const before = Buffer.from(taken);
+      for (const other of values) assert.strictEqual(json.encode(other).toString(), JSON.stringify(other));
+      assert.deepStrictEqual(Buffer.from(taken), before);
+    }
+  });
+
   test('minify keeps every token as it is written', () => {
     const cases: [string, string][] = [
       [' { "a" : [ 1 , 2.50 , "x  \\u0020 y" ] , "b":\n{ } }\r\n', '{"a":[1,2.50,"x  \\u0020 y"],"b":{}}'],

@@ -128,6 +128,15 @@ function tableOf(native: AddonJsonEncode, most: number, bytes: number): Fragment
 
 const tapes = new WeakMap<NativeAddon, Tape>();
 
+type Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
+
+/** Buffer's own encoder without the layers above it, where the runtime has it under this name. */
+export const utf8Write =
+  (Buffer.prototype as unknown as { utf8Write?: Write }).utf8Write ??
+  function (this: Uint8Array, text: string, offset: number, length: number): number {
+    return (this as Buffer).write(text, offset, length, 'utf8');
+  };
+
 export function tapeOf(addon: NativeAddon): Tape {
   const made = tapes.get(addon) ?? makeTape(addon.jsonEncode as AddonJsonEncode);
   tapes.set(addon, made);
@@ -166,6 +175,8 @@ function makeTape(native: AddonJsonEncode): Tape {
   }
 
   function finish(id: number, end: number): Buffer | undefined {
+    // who transfers the memory of a result takes that of the next ones along
+    if (slab.length === 0) newSlab();
     if (tape.words !== words || tape.doubles !== doubles || slab !== slabThere) announce();
     const { strings } = tape;
     words[kId] = id;

@@ -6,10 +6,12 @@
 
 import { kAnyBoolean, kAnyInteger, kAnyNumber, kAnyString, kindOf, lengthFits } from '../../json/encode-walk';
 import { type JsonPlan, type JsonPlanNode, JsonTypeBit } from '../../json-plan';
+import { utf8Write } from './encode-crossing';
 
-/** Bytes of a result, and units of a string: what is longer, the core writes faster. */
+/** Bytes of a result: what is longer, the core writes faster. */
 export const kMostBytes = 1024;
-const kMostUnits = 96;
+/** Units from which on a string without escapes is written by Buffer. */
+const kLongUnits = 48;
 /** A number, a word or a bracket, and what closes it. */
 const kRoom = 32;
 /** What closes a value is written without asking for room. */
@@ -29,26 +31,53 @@ kEscapes.fill(1, 0, 0x20);
 for (const [at, letter] of ['""', '\\\\', '\bb', '\ff', '\nn', '\rr', '\tt'] as const)
   kEscapes[at?.charCodeAt(0) as number] = letter?.charCodeAt(0) as number;
 
+/** What JSON.stringify escapes: RFC 8259's characters, and halves of surrogate pairs; whole pairs are among them here. */
+const kOdd = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+function ascii(letters: string, p: number, bytes: Uint8Array): number {
+  for (let i = 0; i < letters.length; i++) bytes[p++] = letters.charCodeAt(i);
+  return p;
+}
+
 function text(value: string, p: number, bytes: Uint8Array, end: number): number {
   const n = value.length;
-  if (n > kMostUnits || p + n * 3 + kRoom > end) return -1;
+  // an escape of six bytes is rare: it is looked for when there may be no room for as many
+  if (p + n * 3 + kRoom > end) return -1;
   bytes[p++] = 0x22;
+  if (n >= kLongUnits && bytes.length > 0 && !kOdd.test(value)) {
+    p += utf8Write.call(bytes, value, p, n * 3);
+    bytes[p] = 0x22;
+    return p + 1;
+  }
   for (let i = 0; i < n; i++) {
     const c = value.charCodeAt(i);
     if (c < 0x80) {
       const letter = kEscapes[c] as number;
-      if (letter !== 0) {
-        if (letter === 1) return -1;
+      if (letter === 0) {
+        bytes[p++] = c;
+      } else if (letter !== 1) {
         bytes[p++] = 0x5c;
         bytes[p++] = letter;
       } else {
-        bytes[p++] = c;
+        if (p + (n - i) * 6 + kRoom > end) return -1;
+        p = ascii(`\\u00${c < 0x10 ? '0' : ''}${c.toString(16)}`, p, bytes);
       }
     } else if (c < 0x800) {
       bytes[p++] = 0xc0 | (c >> 6);
       bytes[p++] = 0x80 | (c & 0x3f);
+    } else if ((c & 0xf800) === 0xd800) {
+      const pair = value.codePointAt(i) as number;
+      if (c < 0xdc00 && pair > 0xffff) {
+        i++;
+        bytes[p++] = 0xf0 | (pair >> 18);
+        bytes[p++] = 0x80 | ((pair >> 12) & 0x3f);
+        bytes[p++] = 0x80 | ((pair >> 6) & 0x3f);
+        bytes[p++] = 0x80 | (pair & 0x3f);
+      } else {
+        if (p + (n - i) * 6 + kRoom > end) return -1;
+        p = ascii(`\\u${c.toString(16)}`, p, bytes);
+      }
     } else {
-      if ((c & 0xf800) === 0xd800) return -1;
       bytes[p++] = 0xe0 | (c >> 12);
       bytes[p++] = 0x80 | ((c >> 6) & 0x3f);
       bytes[p++] = 0x80 | (c & 0x3f);
@@ -156,7 +185,7 @@ if(p===from)p++;
 b[from]=91;b[p]=93;return p+1;}`;
 }
 
-/** The function of a node's objects; `names` is a list of lists. Undefined: there is too much of it. */
+/** The function of a node's objects; in `names` go the places of its members by name. */
 function objectSource(plan: JsonPlan, i: number, names: Map<string, number>[]): string {
   const { members } = (plan.nodes[i] as JsonPlanNode).object as NonNullable<JsonPlanNode['object']>;
   const at = names.push(new Map(members.map(({ name }, k) => [name, k]))) - 1;

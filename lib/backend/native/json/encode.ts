@@ -33,7 +33,7 @@ import {
   putWord,
 } from '../../json/encode-tape';
 import type { NativeAddon } from '../../load';
-import { type FragmentTable, tapeOf } from './encode-crossing';
+import { type FragmentTable, tapeOf, utf8Write } from './encode-crossing';
 
 /** Larger texts are left to V8: the strings are held twice. */
 const kMostUnits = 8 << 20;
@@ -104,15 +104,6 @@ function prototypesAreBare(): boolean {
   for (const _ in Array.prototype) return false;
   return true;
 }
-
-type Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
-
-/** Buffer's own encoder without the layers above it, where the runtime has it under this name. */
-const utf8Write =
-  (Buffer.prototype as unknown as { utf8Write?: Write }).utf8Write ??
-  function (this: Uint8Array, text: string, offset: number, length: number): number {
-    return (this as Buffer).write(text, offset, length, 'utf8');
-  };
 
 const { getPrototypeOf } = Object;
 const kObject = Object.prototype;

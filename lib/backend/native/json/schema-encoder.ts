@@ -13,6 +13,20 @@ const kFirst = 4;
 /** Values in a row that are not tried as small ones, at most, when those before were none. */
 const kMostPassed = 63;
 
+/** Properties that are looked at for a getter. */
+const kLooks = 200;
+
+/** Whether a value has a getter, as far as is looked. */
+function hasGetter(value: unknown, looks = { left: kLooks }): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  for (const name of Object.keys(value)) {
+    if (--looks.left < 0) return false;
+    const property = Object.getOwnPropertyDescriptor(value, name);
+    if (property?.get !== undefined || hasGetter(property?.value, looks)) return true;
+  }
+  return false;
+}
+
 export function encoderOf(addon: NativeAddon, plan: JsonPlan): JsonEncode {
   const tape = tapeOf(addon);
   const { fragments, walk } = walkOf(plan, tape);
@@ -31,11 +45,13 @@ export function encoderOf(addon: NativeAddon, plan: JsonPlan): JsonEncode {
     const bytes = tape.slab(kMostBytes + kSlack);
     const { used } = tape;
     const end = write(value, used, bytes, used + kMostBytes);
-    if (end >= 0) {
+    // no bytes: a getter has transferred the memory of another result
+    if (end >= 0 && bytes.length > 0) {
       passed = 0;
       return tape.cut(end);
     }
-    toPass = passed = Math.min(2 * passed + 1, kMostPassed);
+    // the value is walked again: what is asked twice may answer in two ways, so that is the last time
+    toPass = passed = hasGetter(value) ? Infinity : Math.min(2 * passed + 1, kMostPassed);
     return undefined;
   }
 
