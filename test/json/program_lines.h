@@ -16,16 +16,18 @@ namespace tailrace::json_test {
 
 /** What became of a text's lines, and the tape. */
 struct Outcome {
-  Outcome(size_t rows, size_t room) : tape(cache), words(room), doubles(room / 8), table(rows) {
-    tape.words = words.data();
-    tape.word_capacity = words.size();
-    tape.doubles = doubles.data();
-    tape.double_capacity = doubles.size();
+  /** Room that nobody clears: most of it is never written. */
+  Outcome(size_t rows, size_t room)
+      : tape(cache), words(new int32_t[room]), doubles(new double[room / 8]), table(rows) {
+    tape.words = words.get();
+    tape.word_capacity = room;
+    tape.doubles = doubles.get();
+    tape.double_capacity = room / 8;
   }
   memory::Cache cache;
   json::DecodeTape tape;
-  std::vector<int32_t> words;
-  std::vector<double> doubles;
+  std::unique_ptr<int32_t[]> words;
+  std::unique_ptr<double[]> doubles;
   std::vector<json::DecodedLine> table;
   json::DecodedLines done;
 };
@@ -74,10 +76,10 @@ inline const char* difference(const Outcome& a, const Outcome& b) {
   }
   if (!same_bytes(a.table.data(), b.table.data(), a.done.count * sizeof(json::DecodedLine))) return "table";
   const json::DecodeTape::Used &used = a.tape.used, &other = b.tape.used;
-  if (used.words != other.words || !same_bytes(a.words.data(), b.words.data(), used.words * sizeof(int32_t)))
+  if (used.words != other.words || !same_bytes(a.words.get(), b.words.get(), used.words * sizeof(int32_t)))
     return "words";
   if (used.doubles != other.doubles ||
-      !same_bytes(a.doubles.data(), b.doubles.data(), used.doubles * sizeof(double)))
+      !same_bytes(a.doubles.get(), b.doubles.get(), used.doubles * sizeof(double)))
     return "doubles";
   if (a.tape.latin_chunks != b.tape.latin_chunks || a.tape.utf16_chunks != b.tape.utf16_chunks)
     return "chunks";
