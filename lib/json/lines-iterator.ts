@@ -48,7 +48,7 @@ export class LinesIterator implements AsyncIterableIterator<unknown> {
   }
 
   next(): Promise<Result> {
-    // from within a call: behind it, which has no promise yet
+    // by an onError or a decoder, in the midst of a call that has no promise yet: behind it
     if (this.#reading) return Promise.resolve().then(() => this.next());
     if (this.#calls === 0) {
       try {

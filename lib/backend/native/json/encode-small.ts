@@ -41,7 +41,7 @@ function ascii(letters: string, p: number, bytes: Uint8Array): number {
 
 function text(value: string, p: number, bytes: Uint8Array, end: number): number {
   const n = value.length;
-  // an escape of six bytes is rare: it is looked for when there may be no room for as many
+  // three bytes a unit are the most but for escapes of six, which ask again when they come
   if (p + n * 3 + kRoom > end) return -1;
   bytes[p++] = 0x22;
   if (n >= kLongUnits && bytes.length > 0 && !kOdd.test(value)) {
@@ -89,11 +89,7 @@ function text(value: string, p: number, bytes: Uint8Array, end: number): number 
 
 /** A finite number. */
 function number(value: number, p: number, bytes: Uint8Array): number {
-  if ((value | 0) !== value || value === -0x80000000) {
-    const written = `${value}`;
-    for (let i = 0; i < written.length; i++) bytes[p++] = written.charCodeAt(i);
-    return p;
-  }
+  if ((value | 0) !== value || value === -0x80000000) return ascii(`${value}`, p, bytes);
   let rest = value;
   if (rest < 0) {
     bytes[p++] = 0x2d;
