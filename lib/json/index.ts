@@ -10,8 +10,7 @@ export type { JsonDocument, JsonHandle, JsonTypeName, JsonValue, OpenAsyncOption
 export type { EncodeOptions } from './encode';
 export type { JsonInput } from './input';
 export type { LineError, LinesOptions } from './lines';
-export type { ParseOptions } from './options';
-export type { Reviver } from './parse';
+export type { ParseOptions, Reviver } from './options';
 export type { ReadOptions } from './read';
 export type { Decoder, DecoderOptions } from './schema/decoder';
 export type { Encoder, EncoderOptions } from './schema/encoder';

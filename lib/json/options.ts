@@ -3,6 +3,10 @@
 import { type JsonParseOptions, kJsonNoDepthLimit } from '../backend/contract';
 import { InvalidArgument } from '../errors';
 
+/** As JSON.parse's reviver: `this` is the holder; returning undefined leaves the property out. */
+// biome-ignore lint/suspicious/noExplicitAny: the type of JSON.parse's own reviver
+export type Reviver = (this: any, key: string, value: any, context?: { source?: string }) => any;
+
 /** Every default is JSON.parse's own behaviour. */
 export interface ParseOptions {
   /** 'bigint': integers that a double cannot hold exactly become bigints. Default 'number'. */

@@ -5,8 +5,7 @@ import { exact } from '../backend/json/parse';
 import { decodeIfShort } from '../backend/json/source';
 import { InvalidArgument } from '../errors';
 import { bytesOf, impl, type JsonInput, textOrBytes } from './input';
-import { type ParseOptions, parseOptions } from './options';
-import type { Reviver } from './parse';
+import { type ParseOptions, parseOptions, type Reviver } from './options';
 
 type Holder = Record<string, unknown>;
 

@@ -3,11 +3,7 @@
 
 import { decode } from '../backend/json/source';
 import type { JsonInput } from './input';
-import type { ParseOptions } from './options';
-
-/** As JSON.parse's reviver: `this` is the holder; returning undefined leaves the property out. */
-// biome-ignore lint/suspicious/noExplicitAny: the type of JSON.parse's own reviver
-export type Reviver = (this: any, key: string, value: any, context?: { source?: string }) => any;
+import type { ParseOptions, Reviver } from './options';
 
 /** Up to here the checks of the long way would cost more than they could win: V8 parses a copy on every backend. */
 const kTinyBytes = 255;
@@ -17,12 +13,14 @@ const kTinyBytes = 255;
  * JSON, unless one text is large enough to pay for all that alone, or a backend was asked for by name.
  */
 const kColdBytes = 4 << 20;
-let coldBytes = kColdBytes;
+/** What is left of them; the environment is asked at the first text. */
+let coldBytes: number | undefined;
 
 /** Whether V8 reads a text of that size, which is not tiny, here and now, without the backend. */
 function isTheirs(size: number): boolean {
+  coldBytes ??= process.env.TAILRACE_BACKEND === undefined ? kColdBytes : 0;
   if (coldBytes <= 0) return false;
-  coldBytes = process.env.TAILRACE_BACKEND === undefined ? coldBytes - size : 0;
+  coldBytes -= size;
   return coldBytes > 0;
 }
 

@@ -11,7 +11,7 @@ import { Claims, kWindow } from './claims';
 import { RpcError } from './error';
 import { Fifo } from './fifo';
 import type { FromIsolate, MethodFacts, ToIsolate } from './isolate-messages';
-import type { Transport } from './isolates';
+import type { Transport } from './transport';
 
 const kStuckMs = 2;
 const kMaxSeq = 0x7fff_ffff;

@@ -18,6 +18,7 @@ import type {
   IsolateStart,
   MethodFacts,
 } from './isolate-messages';
+import type { Transport } from './transport';
 
 const kRestartFirstMs = 100;
 const kRestartSlowestMs = 10_000;
@@ -41,22 +42,6 @@ export interface PoolOptions {
   log: Logger;
   /** A replacement has so long to load the module. The first ones have as long as the caller waits. */
   loadMs?: number;
-}
-
-/** The way of calls to the isolates. */
-export interface Transport {
-  /** Where the server puts calls, when it needs no JavaScript for that. */
-  readonly group?: BackendGroup;
-  /** Calls that wait in a queue of its own. */
-  readonly waiting: number;
-  /** The methods as the serving isolate knows them. */
-  methods(facts: readonly MethodFacts[]): RpcMethodSpec[];
-  /** An isolate has loaded the module and takes calls. */
-  joined(worker: Worker, claims: Int32Array): void;
-  said(worker: Worker, message: FromIsolate): void;
-  /** It has ended, or never began; calls that it has not answered fail with `error`. */
-  left(worker: Worker, error: Error): void;
-  close(): void;
 }
 
 /** The isolates join the server's own queue: calls and answers never pass through the JavaScript of this isolate. */
