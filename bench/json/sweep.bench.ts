@@ -69,6 +69,12 @@ const lists: Record<string, (random: Random, i: number) => unknown> = {
       random,
       Array.from({ length: 60 }, (_, i) => `${names[i % 40]}${i}`),
     ),
+  'records, years': (random, i) => ({
+    id: i,
+    '2023': int(random, 1e4),
+    '2024': int(random, 1e4),
+    '7': random() < 0.5,
+  }),
   'points, GeoJSON': (random, i) => ({
     type: 'Feature',
     id: i,

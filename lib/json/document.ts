@@ -2,6 +2,7 @@
 
 import { type InspectOptions, inspect } from 'node:util';
 import { type JsonBackendDocument, type JsonParseOptions, JsonType } from '../backend/contract';
+import { arrayIndexOf } from '../backend/json/key';
 import { ClosedError, InvalidArgument } from '../errors';
 import { orAbort, signalOf } from './chunks';
 import { impl, type JsonInput, textOrBytes } from './input';
@@ -31,11 +32,6 @@ class Shared {
     if (this.open === undefined) throw new ClosedError('The JSON document is closed');
     return this.open;
   }
-}
-
-/** A name that an object lists before the others, in numeric order: an array index of ECMA-262. */
-function isArrayIndex(key: string): boolean {
-  return /^(?:0|[1-9][0-9]{0,9})$/.test(key) && Number(key) < 4294967295;
 }
 
 /** One value inside a document. It becomes a JavaScript value by toJS(), and only then. */
@@ -157,7 +153,7 @@ export class JsonValue {
     const indices: string[] = [];
     for (let i = 0; i < children.length; i += 2) {
       const key = document.toJS(children[i] as number) as string;
-      if (isArrayIndex(key) && !members.has(key)) indices.push(key);
+      if (arrayIndexOf(key) >= 0 && !members.has(key)) indices.push(key);
       members.set(key, children[i + 1] as number);
     }
     if (dropsProto) members.delete('__proto__');
@@ -252,12 +248,9 @@ export class JsonDocument {
     let value: JsonValue | undefined = this.root;
     for (const token of path.tokens) {
       if (value === undefined) break;
-      value =
-        value.type === 'object'
-          ? value.get(token)
-          : isArrayIndex(token)
-            ? value.at(Number(token))
-            : undefined;
+      const index = arrayIndexOf(token);
+      if (value.type === 'object') value = value.get(token);
+      else value = index < 0 ? undefined : value.at(index);
     }
     return value;
   }

@@ -17,6 +17,15 @@ uint32_t hash_of(const uint8_t* p, uint32_t n) noexcept {
   return static_cast<uint32_t>(h >> 32 ^ h) & (kTableSize - 1);
 }
 
+/** Whether a key is an array index (ECMA-262 6.1.7), or looks like one: the last few of ten digits are too
+ * large. */
+bool is_index(const uint8_t* key, uint32_t n) noexcept {
+  if (n == 0 || n > 10 || (key[0] == '0' && n > 1)) return false;
+  for (uint32_t i = 0; i < n; i++)
+    if (static_cast<uint8_t>(key[i] - '0') >= 10) return false;
+  return true;
+}
+
 }  // namespace
 
 bool Shapes::begin() noexcept {
@@ -128,6 +137,7 @@ uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexc
   const uint8_t* text = arena_.data() + k.offset;
   if (k.length == 9 && memcmp(text, "__proto__", 9) == 0) n.flags |= kHasProto;
   if (k.length == 11 && memcmp(text, "constructor", 11) == 0) n.flags |= kHasConstructor;
+  if (is_index(text, k.length)) n.flags |= kHasIndex;
   for (uint32_t at = node; origins_[at].parent != kNoParent; at = origins_[at].parent)
     if (origins_[at].key_id == id) n.flags |= kHasDuplicate;
   parent.first_child = made;

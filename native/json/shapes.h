@@ -21,9 +21,13 @@ constexpr uint32_t kKeyInline = 32;
 enum ShapeFlags : uint8_t {
   kHasProto = 1,        // a key __proto__
   kHasConstructor = 2,  // a key constructor
-  kHasDuplicate = 4,    // a key twice: no constructor for it
-  kDrifts = 32,  // of a place with more shapes than constructors pay for; as kSawRefused in value_tape.h
+  kHasDuplicate = 4,    // a key twice
+  kDrifts = 32,    // of a place with more shapes than constructors pay for; as kSawRefused in value_tape.h
+  kHasIndex = 64,  // a key that is an array index
 };
+/** No constructor: it would be a wrong one (a key twice), or a slow one. A literal makes room for 17 elements
+ * where there is one, and takes a slow way to a property __proto__. */
+constexpr uint8_t kNeverAShape = kHasProto | kHasDuplicate | kHasIndex;
 
 /** What following a known path touches: one line of the cache. */
 struct ShapeNode {
@@ -112,7 +116,7 @@ class Shapes {
   int32_t ended(uint32_t node) noexcept {
     ShapeNode& n = nodes_[node];
     if (n.shape >= 0) return n.shape;
-    if (n.flags & kHasDuplicate) return -1;
+    if (n.flags & kNeverAShape) return -1;
     if (n.flags & kDrifts) {
       // another chance after many objects: other texts may come here
       const uint32_t root = origins_[node].root;

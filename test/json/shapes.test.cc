@@ -61,6 +61,19 @@ TEST_CASE("a key twice never becomes a shape; __proto__ and constructor set thei
   CHECK((r.tape.flags & (kSawProto | kSawConstructor | kSawDuplicate)) == 0);
 }
 
+TEST_CASE("keys that are array indices or __proto__, however they are written, never become a shape") {
+  const auto shapes_of = [](const std::string& key) {
+    Reader r;
+    for (int i = 0; i < 40; i++) r.read("[{\"a\":1,\"" + key + "\":2}]");
+    return r.tape.shapes.shape_count();
+  };
+  for (const char* key :
+       {"0", "7", "2024", "4294967294", "\\u0030", "1\\u0032", "__proto__", "__prot\\u006f__"})
+    CHECK(shapes_of(key) == 0);
+  for (const char* key : {"", "00", "01", "-1", "1.5", "1e3", "12345678901", "x1"})
+    CHECK(shapes_of(key) == 1);
+}
+
 TEST_CASE("maps: keys that never come again stay out of the trie") {
   Reader r;
   std::string text = "{";

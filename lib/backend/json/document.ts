@@ -5,12 +5,12 @@ import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocumen
 import { JsonType } from '../contract';
 import { stringAt } from './build';
 import { nodeValue, scanned } from './exact';
+import { arrayIndexOf } from './key';
 import { Tape } from './scan';
 import { adopt, kScanned, publish, revoke, type SharedParts } from './shared-document';
 import { type Source, sourceOf, utf8Of } from './source';
 
 const kNone = -1;
-const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
 
 class ScannedDocument implements JsonBackendDocument {
   readonly root = 0;
@@ -65,7 +65,7 @@ class ScannedDocument implements JsonBackendDocument {
     for (const token of path.tokens) {
       const type = this.tape.type(at);
       if (type === JsonType.object) at = this.find(at, token);
-      else if (type === JsonType.array && kIndex.test(token)) at = this.at(at, Number(token));
+      else if (type === JsonType.array) at = this.at(at, arrayIndexOf(token));
       else return kNone;
       if (at === kNone) return kNone;
     }

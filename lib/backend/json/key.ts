@@ -1,4 +1,4 @@
-// A key as documents compare it with the bytes of a text.
+// A key as documents compare it with the bytes of a text, and as an index.
 
 const kQuote = 0x22;
 
@@ -51,4 +51,11 @@ export function keyOf(text: string): Key {
     firstByte: firstByteOf(text),
     lastByte: lastByteOf(text),
   };
+}
+
+/** The array index (ECMA-262 6.1.7) that a name is: objects list these first, ascending; -1: none. */
+export function arrayIndexOf(name: string): number {
+  if (!/^(?:0|[1-9][0-9]{0,9})$/.test(name)) return -1;
+  const index = Number(name);
+  return index < 0xffff_ffff ? index : -1;
 }

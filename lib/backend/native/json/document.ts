@@ -4,14 +4,13 @@
 
 import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocument } from '../../contract';
 import { JsonType } from '../../contract';
-import { type Key, keyOf } from '../../json/key';
+import { arrayIndexOf, type Key, keyOf } from '../../json/key';
 import { kOutlined, publish, revoke, type SharedParts } from '../../json/shared-document';
 import { type AddonJson, kAscii, kContainer, kEscapes, kUtf8 } from './addon';
 import { type Block, type Bytes, giveBlock } from './blocks';
 
 const kNone = -1;
 const kUndecided = -2;
-const kIndex = /^(?:0|[1-9][0-9]{0,9})$/;
 
 const kQuote = 0x22;
 const kBackslash = 0x5c;
@@ -59,9 +58,7 @@ interface Steps {
 /** The tokens of a path, made ready for comparing once. */
 function stepsOf(path: JsonPath): Steps {
   path.compiled ??= {
-    list: path.tokens.map(
-      (token): Step => ({ key: keyOf(token), index: kIndex.test(token) ? Number(token) : kNone }),
-    ),
+    list: path.tokens.map((token): Step => ({ key: keyOf(token), index: arrayIndexOf(token) })),
     packed: undefined,
     plain: path.tokens.every((token) => token.isWellFormed() && !token.includes('\\')),
   } satisfies Steps;

@@ -165,10 +165,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
     }
     const sources: string[] = [];
     for (let i = 0; i < shapes; i++) {
-      // A computed key makes an own property of any name; a plain "__proto__" in a literal would set the prototype.
-      const members = listOf(numbers[at++] as number).keys.map(
-        (key) => `${key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)}:b()`,
-      );
+      // None of them is "__proto__", which would set the prototype: such objects get no number (native/json/shapes.h).
+      const members = listOf(numbers[at++] as number).keys.map((key) => `${JSON.stringify(key)}:b()`);
       sources.push(`()=>({${members.join(',')}})`);
     }
     const made = new Function('b', `"use strict";return [${sources.join(',\n')}]`)(next) as (() => unknown)[];
