@@ -5,11 +5,31 @@
 // combinations; then the groups of numbers, strings, arrays and objects, each only for values of its type.
 
 import { oneOfValues } from './equal';
-import type { TypeName } from './keywords';
+import { isRuleBesideRef, type TypeName } from './keywords';
 import type { SchemaNode } from './model';
 import { type Check, kMaxReferences, noting, type Place, quietly, report, sequence, tooDeep } from './run';
 import { hasGroup, kGroupNames, placeOf, simple, TypeChecks } from './type-checks';
 import { kIsType, typesOf } from './types';
+
+/** Inside a composite ajv goes on after a wrong `type` with the keywords that are for every type. */
+function typeAndMore(isOfType: Check, more: Check): Check {
+  return (value, run) => {
+    if (isOfType(value, run)) return more(value, run);
+    if (run.issues !== undefined) more(value, run);
+    return false;
+  };
+}
+
+/** A schema that is nothing but a reference is another name of the one it refers to, and no step of its own in ajv's paths. */
+function behindNames(node: SchemaNode): SchemaNode {
+  const seen = new Set<SchemaNode>();
+  let at = node;
+  while (at.ref !== undefined && !seen.has(at) && !Object.keys(at.keywords).some(isRuleBesideRef)) {
+    seen.add(at);
+    at = at.ref;
+  }
+  return at;
+}
 
 /** Makes the checks of one model. */
 export class Checks {
@@ -42,8 +62,10 @@ export class Checks {
     const alone = types?.length === 1 ? (types[0] as TypeName) : undefined;
     const inGroup = kGroupNames.find((group) => group === alone && hasGroup(node, group));
     const isOfType = types === undefined ? undefined : this.#type(node, types, place);
-    if (isOfType !== undefined && inGroup === undefined) checks.push(isOfType);
-    checks.push(...this.#any(node, place));
+    const any = sequence(this.#any(node, place));
+    if (isOfType === undefined || inGroup !== undefined) checks.push(any);
+    else if (place.composite) checks.push(typeAndMore(isOfType, any));
+    else checks.push(isOfType, any);
     for (const group of kGroupNames) {
       if (!hasGroup(node, group)) continue;
       const inner = sequence(this.#typed.of(node, group, place));
@@ -111,7 +133,8 @@ export class Checks {
     return checks;
   }
 
-  #reference(target: SchemaNode, ref: string, place: Place): Check {
+  #reference(named: SchemaNode, ref: string, place: Place): Check {
+    const target = behindNames(named);
     // As in ajv: what refers to nothing further counts as written here, the rest is a function of its own.
     if (!target.refers) return this.#compile(target, { path: ref, composite: place.composite });
     let called = this.#called.get(target);

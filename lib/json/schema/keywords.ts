@@ -100,6 +100,10 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
   $ref: text,
 };
 
+/** Whether a keyword says something of its own, next to $ref. */
+export const isRuleBesideRef = (keyword: string): boolean =>
+  keyword !== '$ref' && Object.hasOwn(kShapes, keyword);
+
 export function badSchema(path: string, problem: string): never {
   throw new JsonSchemaDefinitionError('ERR_TAILRACE_JSON_SCHEMA_INVALID', path, problem);
 }

@@ -20,6 +20,10 @@ export type Group = keyof typeof kGroups;
 export const kGroupNames = Object.keys(kGroups) as Group[];
 
 export function hasGroup(node: SchemaNode, group: Group): boolean {
+  const { format, unevaluatedProperties } = node.keywords;
+  // These two are checked elsewhere, but that they are there decides, as in ajv, when a wrong type is told.
+  if (group === 'number' && format !== undefined) return true;
+  if (group === 'object' && unevaluatedProperties !== undefined) return true;
   return kGroups[group].some((keyword) => node.keywords[keyword] !== undefined);
 }
 

@@ -54,11 +54,12 @@ function property(dialect: 2020 | 7, allErrors: boolean): void {
           const ours = issuesOf(check, item, allErrors).map((issue) => JSON.stringify(issue));
           assert.is(ours[0], errors[0], shown);
           assert.is(ours.at(-1), errors.at(-1), shown);
-          // Inside a combination ajv sometimes goes on after a `type` that the schema around it rules out.
+          // Inside a combination ajv for 2020 goes on with the members of a pattern behind the first that is wrong.
           let at = 0;
           for (const error of errors) if (error === ours[at]) at++;
           assert.is(at, ours.length, shown);
-          if (errors.length === 1 || allErrors) assert.equal(ours, errors, shown);
+          const goesOn = dialect === 2020 && JSON.stringify(schema).includes('"patternProperties"');
+          if (errors.length === 1 || allErrors || !goesOn) assert.equal(ours, errors, shown);
         }
       },
     ),
@@ -74,6 +75,57 @@ function property(dialect: 2020 | 7, allErrors: boolean): void {
 for (const dialect of [2020, 7] as const) {
   test(`draft ${dialect}, the first error`, () => property(dialect, false));
   test(`draft ${dialect}, all errors`, () => property(dialect, true));
+}
+
+/** What only these texts tell apart, whatever else random schemas come upon. */
+const kCases: [schema: object, value: unknown][] = [
+  [
+    {
+      anyOf: [
+        { type: 'string', enum: ['a'] },
+        { type: 'integer', const: 1 },
+      ],
+    },
+    true,
+  ],
+  [{ anyOf: [{ type: 'object', oneOf: [{ type: 'array' }, { type: 'number' }] }, { type: 'null' }] }, 'a'],
+  [
+    {
+      oneOf: [
+        { type: ['object', 'array'], multipleOf: 2 },
+        { type: 'boolean', minimum: 5 },
+      ],
+    },
+    -1,
+  ],
+  [
+    {
+      anyOf: [
+        { type: 'number', format: 'float', enum: [1] },
+        { type: 'integer', format: 'int32' },
+      ],
+    },
+    'a',
+  ],
+  [{ $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { title: 'b', type: 'string' } } }, 1],
+  [
+    {
+      $ref: '#/$defs/a',
+      $defs: { a: { $ref: '#/$defs/b', title: 'a' }, b: { items: { $ref: '#/$defs/b' }, type: 'array' } },
+    },
+    [1],
+  ],
+];
+
+for (const allErrors of [false, true]) {
+  test(`cases by hand, ${allErrors ? 'all errors' : 'the first error'}`, () => {
+    for (const [schema, value] of kCases) {
+      const validate = new Ajv2020({ ...kOptions, allErrors }).compile(schema);
+      assert.not(validate(value));
+      const ours = issuesOf(new Checks().of(modelOf(schema).root), value, allErrors);
+      assert.equal(ours, JSON.parse(JSON.stringify(validate.errors)), JSON.stringify(schema));
+    }
+  });
 }
 
 test.run();
