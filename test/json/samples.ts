@@ -262,3 +262,7 @@ export const scraps = [
   '€',
   '😀',
 ];
+
+/** A value that JSON.stringify writes as this text, on Nodes that have such; else the text's value. */
+export const rawJson: (text: string) => unknown =
+  (JSON as { rawJSON?: (text: string) => unknown }).rawJSON ?? JSON.parse;

@@ -40,6 +40,7 @@ import {
   putText,
   putWord,
 } from './encode-tape';
+import { isRawJson } from './raw-json';
 
 export interface EncodeWalk {
   readonly fragments: readonly string[];
@@ -214,6 +215,7 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
         // an instance of a class: only its own members are written
         return types.isBoxedPrimitive(from) ? -1 : walk({ ...from }, fragment, p);
       }
+      if (prototype === null && isRawJson(from)) return -1;
       if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
       tape.words[p++] = fragment << 3;
       let found = 0;
@@ -343,7 +345,8 @@ export function walkOf(plan: JsonPlan, tape: EncodeTape): EncodeWalk {
       }
       const emit = isArray ? lists : objects;
       if (emit === undefined) {
-        const plain = isArray || getPrototypeOf(value) === kObject || getPrototypeOf(value) === null;
+        const prototype = getPrototypeOf(value);
+        const plain = isArray || prototype === kObject || (prototype === null && !isRawJson(value));
         if (p + kRoom > tape.words.length) grow(tape, p + kRoom);
         return plain ? whole(value, fragment, p) : -1;
       }

@@ -8,6 +8,7 @@ import * as json from '../../../lib/json';
 import { Checks } from '../../../lib/json/schema/check';
 import { modelOf } from '../../../lib/json/schema/model';
 import { fits } from '../../../lib/json/schema/run';
+import { rawJson } from '../samples';
 import { type AnySchema, schemas, values } from './arbitrary';
 
 const kRuns = Number(process.env.SCHEMA_RUNS ?? 150);
@@ -51,6 +52,8 @@ const odd = fc.constantFrom<unknown>(
   -1e-7,
   123456789012345680000,
   1e21,
+  rawJson('1'),
+  rawJson('"raw"'),
 );
 
 /** A value with odd ones put into some of its places. */

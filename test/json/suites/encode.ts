@@ -3,7 +3,7 @@
 import * as assert from 'node:assert';
 import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
-import { traps } from '../samples';
+import { rawJson, traps } from '../samples';
 
 export function encodeSuite(name: string, json: typeof Json): Test {
   const test = suite(`${name}: encode`);
@@ -45,6 +45,8 @@ export function encodeSuite(name: string, json: typeof Json): Test {
     JSON.parse('{"__proto__":1}'),
     new Proxy({ a: 1 }, {}),
     new Proxy([1, 2], {}),
+    rawJson('"raw"'),
+    { a: rawJson('1e1000'), b: [rawJson('-0'), Object.create(null)] },
   ];
 
   test('encode is JSON.stringify as UTF-8', () => {

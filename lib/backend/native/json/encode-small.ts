@@ -5,6 +5,7 @@
 // What a schema says gets into the source as numbers only: keys as their bytes, names as places of a list.
 
 import { kAnyBoolean, kAnyInteger, kAnyNumber, kAnyString, kindOf, lengthFits } from '../../json/encode-walk';
+import { isRawJson } from '../../json/raw-json';
 import { type JsonPlan, type JsonPlanNode, JsonTypeBit } from '../../json-plan';
 import { utf8Write } from './encode-crossing';
 
@@ -196,7 +197,7 @@ function objectSource(plan: JsonPlan, i: number, names: Map<string, number>[]): 
 function o${i}(v,p,b,end){
 if(v.toJSON!==undefined)return -1;
 const proto=getPrototypeOf(v);
-if(proto!==kObject&&proto!==null)return -1;
+if(proto!==kObject&&(proto!==null||isRawJson(v)))return -1;
 const from=p;let found=0,last=0;
 for(const name in v){
 const it=v[name];
@@ -234,11 +235,12 @@ deep=0;
 ${valueSource(root, 0)}
 return p;};`;
   try {
-    return new Function('text', 'number', 's', 'names', make)(
+    return new Function('text', 'number', 's', 'names', 'isRawJson', make)(
       text,
       number,
       plan.nodes.map(scalarOf),
       names,
+      isRawJson,
     ) as WriteSmall;
   } catch (error) {
     if (error instanceof EvalError) return undefined;

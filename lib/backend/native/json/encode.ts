@@ -32,6 +32,7 @@ import {
   putText,
   putWord,
 } from '../../json/encode-tape';
+import { isRawJson } from '../../json/raw-json';
 import type { NativeAddon } from '../../load';
 import { type FragmentTable, tapeOf, utf8Write } from './encode-crossing';
 
@@ -279,7 +280,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
         if (Array.isArray(value)) {
           if (prototype === kArray && !('toJSON' in value)) next = array(value, fragment, p, site);
         } else if (
-          (prototype === kObject || prototype === null) &&
+          (prototype === kObject || (prototype === null && !isRawJson(value))) &&
           (value as { toJSON?: unknown }).toJSON === undefined
         ) {
           next = object(value as Record<string, unknown>, fragment, p, site);
