@@ -23,6 +23,8 @@ function utf32(bytes: Buffer, little: boolean): string {
     // a spread of more arguments than the stack holds would throw
     if (points.length === 4096) parts.push(String.fromCodePoint(...points.splice(0)));
   }
+  // bytes that are left over are half a character
+  if (bytes.length % 4 !== 0) points.push(kReplacement);
   parts.push(String.fromCodePoint(...points));
   return withoutMark(parts.join(''));
 }

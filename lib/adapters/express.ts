@@ -143,7 +143,10 @@ function parseBody(input: string | Uint8Array, start: number, parser: Parser): u
 export function json(options: JsonOptions = {}): JsonMiddleware {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument('options', 'an object', options);
-  const { verify, reviver, type = 'application/json', defaultCharset = 'utf-8' } = options;
+  const { verify, reviver } = options;
+  // nothing said, in whatever way
+  const type = options.type || 'application/json';
+  const defaultCharset = options.defaultCharset || 'utf-8';
   if (verify && typeof verify !== 'function') throw new InvalidArgument('verify', 'a function', verify);
   const limit = bytesOf(options.limit);
   const inflate = options.inflate !== false;

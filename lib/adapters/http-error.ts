@@ -21,6 +21,8 @@ function errorClass(status: number, name: string): new (message: string) => Http
       enumerable: true,
       writable: true,
     });
+  // the class has the name, too: reports of errors group by it
+  Object.defineProperty(made, 'name', { value: name, configurable: true });
   return made as unknown as new (
     message: string,
   ) => HttpError;
@@ -28,6 +30,7 @@ function errorClass(status: number, name: string): new (message: string) => Http
 
 const kClasses = {
   400: errorClass(400, 'BadRequestError'),
+  403: errorClass(403, 'ForbiddenError'),
   413: errorClass(413, 'PayloadTooLargeError'),
   415: errorClass(415, 'UnsupportedMediaTypeError'),
   500: errorClass(500, 'InternalServerError'),
@@ -46,8 +49,9 @@ export function httpError(status: keyof typeof kClasses, message: string, more: 
   return Object.assign(error, more);
 }
 
-/** The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error. */
-export function asHttpError(status: number, thrown: unknown, more: object): HttpError {
+/** The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error: a text is the text of one. */
+export function asHttpError(status: 400 | 403, thrown: unknown, more: object): HttpError {
+  if (typeof thrown === 'string') return httpError(status, thrown, more);
   const error = (thrown instanceof Error ? thrown : new Error(String(thrown))) as HttpError;
   const own = error.status || error.statusCode;
   const known = typeof own === 'number' && own >= 400 && own < 600 ? own : own === undefined ? status : 500;

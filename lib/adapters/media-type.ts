@@ -87,7 +87,7 @@ function pattern(type: string): string[] | undefined {
   return parts?.length === 2 ? parts : undefined;
 }
 
-/** A test for any of these types. */
+/** A test for any of these types; of none: for being a media type at all, as body-parser has it. */
 export function mediaTypeTest(types: readonly string[]): (media: MediaType | undefined) => boolean {
   const wanted = types.map(pattern).filter((parts) => parts !== undefined) as [string, string][];
   const matches = (type: string): boolean => {
@@ -101,6 +101,7 @@ export function mediaTypeTest(types: readonly string[]): (media: MediaType | und
   const known = new WeakMap<MediaType, boolean>();
   return (media) => {
     if (media === undefined || media.type === '') return false;
+    if (types.length === 0) return true;
     let result = known.get(media);
     if (result === undefined) {
       result = matches(media.type);

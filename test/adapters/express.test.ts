@@ -27,6 +27,7 @@ function shape(error: Error & Record<string, unknown>): Seen {
     own: Object.keys(error).sort(),
     status: [error.status, error.statusCode, error.expose],
     name: error.name,
+    class: error.constructor.name,
     message: error.message,
     isSyntax: error instanceof SyntaxError,
     firstLine: String(stack).split('\n')[0],
@@ -73,8 +74,17 @@ const variants: Record<string, [JsonOptions, express.RequestHandler?]> = {
   'a suffix': [{ type: '+json' }],
   'several types': [{ type: ['text/*', 'json'] }],
   'a type by function': [{ type: (req) => req.headers['content-type']?.startsWith('text/') }],
+  'a list of no types': [{ type: [] }],
+  'no type, and no charset': [{ type: '', defaultCharset: '' }],
   'another charset': [{ defaultCharset: 'utf-16le' }],
   verify: [{ verify: verifying }],
+  'a verify that throws text': [
+    {
+      verify() {
+        throw 'mere text';
+      },
+    },
+  ],
   'a reviver': [{ reviver: (key, value) => (key === 'id' ? String(value) : value) }],
   'a reviver that throws': [
     {

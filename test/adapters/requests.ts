@@ -99,6 +99,7 @@ export const cases: readonly Case[] = [
   bare('charset=utf-16le', Buffer.from(text, 'utf16le'), `${json}; charset=utf-16le`),
   bare('charset=utf-16be', utf16be(text), `${json}; charset=UTF-16BE`),
   bare('charset=utf-32', utf32le(text), `${json}; charset=utf-32`),
+  bare('charset=utf-32, cut short', utf32le(text).subarray(0, -2), `${json}; charset=utf-32le`),
   bare('charset=utf-16, no JSON', Buffer.from('{"é', 'utf16le'), `${json}; charset=utf-16le`),
   bare('no media type', text, ''),
   bare('another media type', text, 'text/html'),
