@@ -6,7 +6,6 @@
 
 import type { JsonParseOptions } from '../backend/contract';
 import { InvalidArgument, onlyKnown } from '../errors';
-import { encode } from '../json/encode';
 import { impl } from '../json/input';
 import { type ParseOptions, parseOptions } from '../json/options';
 import { markLength } from './charset';
@@ -47,7 +46,7 @@ interface Route {
   onRequest?: unknown;
 }
 interface Reply {
-  serializer(serialize: (payload: unknown) => string | Buffer): unknown;
+  serializer(serialize: (payload: unknown) => unknown): unknown;
   getHeader(name: string): unknown;
   header(name: string, value: string): unknown;
 }
@@ -76,26 +75,46 @@ function bodyParser(instance: FastifyLike, policy: JsonParseOptions | undefined)
   };
 }
 
+/**
+ * Where an instance keeps what setReplySerializer() was given; instances inside it inherit it. There is no other way to ask, and
+ * a serializer of the application's own goes before ours.
+ */
+function replySerializerKey(instance: object): symbol | undefined {
+  for (let at: object | null = instance; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertySymbols(at).find(
+      ({ description }) => description === 'fastify.replySerializerDefault',
+    );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function serializeReplies(instance: FastifyLike): void {
+  const json = impl();
   // Called as a method of the reply. fastify leaves the media type to whoever sets a serializer.
-  function serialize(this: Reply, payload: unknown): string | Buffer {
+  function serialize(this: Reply, payload: unknown): unknown {
     const type = this.getHeader('content-type');
     if (!type) {
       this.header('content-type', 'application/json; charset=utf-8');
     } else if (typeof type === 'string') {
-      // another type than JSON sends its text as it stands, as it would without a serializer
-      if (!/^[^;]*json/i.test(type)) return typeof payload === 'string' ? payload : encode(payload);
+      // text of another type is sent as it stands; of what is no text fastify says that it cannot be
+      if (!/^[^;]*json/i.test(type)) return payload;
       if (!/;\s*charset=/i.test(type))
         this.header('content-type', `${type.replace(/;\s*$/, '')}; charset=utf-8`);
+      // text whose sender says that it is JSON
+      if (typeof payload === 'string') return payload;
     }
-    return encode(payload);
+    // undefined where JSON.stringify gives it: nothing is sent
+    return json.encode(payload, false);
   }
-  const onRequest = (_request: unknown, reply: Reply, done: () => void): void => {
-    reply.serializer(serialize);
-    done();
-  };
-  instance.addHook('onRoute', (route: Route) => {
+  const own = replySerializerKey(instance) ?? Symbol('none');
+  instance.addHook('onRoute', function (this: { [own]?: unknown }, route: Route) {
     if (route.schema?.response) return;
+    // asked when a request comes: it may be set behind the route
+    const onRequest = (_request: unknown, reply: Reply, done: () => void): void => {
+      if (!this[own]) reply.serializer(serialize);
+      done();
+    };
     const { onRequest: hooks } = route;
     route.onRequest = hooks === undefined ? onRequest : [onRequest].concat(hooks as []);
   });

@@ -104,6 +104,15 @@ test('replies: bytes for routes without a response schema, the schema decides fo
       { onRequest: async (_request, reply) => void reply.serializer(() => 'mine') },
       async () => value,
     );
+    app.get('/typed', (_request, reply) => reply.type('application/json').send('{"made":"before"}'));
+    app.get('/problem', (_request, reply) => reply.type('application/problem+json').send(value));
+    app.get('/page', (_request, reply) => reply.type('text/html').send('<p>'));
+    app.get('/no-page', (_request, reply) => reply.type('text/html').send(value as never));
+    app.get('/no-value', (_request, reply) => reply.send({ toJSON() {} }));
+    app.register(async (inner) => {
+      inner.get('/inner', async () => value);
+      inner.setReplySerializer((_payload, status) => `theirs ${status}`);
+    });
     app.get('/circle', async () => {
       const circle: { me?: unknown } = {};
       circle.me = circle;
@@ -113,7 +122,22 @@ test('replies: bytes for routes without a response schema, the schema decides fo
     return app;
   };
   const [ours, theirs] = [await make(true), await make(false)];
-  for (const url of ['/plain', '/schema', '/text', '/bytes', '/null', '/own', '/circle', '/none']) {
+  for (const url of [
+    '/plain',
+    '/schema',
+    '/text',
+    '/bytes',
+    '/null',
+    '/own',
+    '/typed',
+    '/problem',
+    '/page',
+    '/no-page',
+    '/no-value',
+    '/inner',
+    '/circle',
+    '/none',
+  ]) {
     for (const method of ['GET', 'HEAD'] as const) {
       const call = { method, url };
       assert.deepStrictEqual(await answer(ours, call), await answer(theirs, call), `${method} ${url}`);
