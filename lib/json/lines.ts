@@ -198,6 +198,31 @@ function linesOf(input: unknown, options?: LinesOptions): AsyncIterableIterator<
   return new LinesIterator(input, new Splitter(checked), checked.batch, checked.signal);
 }
 
+/** Written chunks as bytes; half of a surrogate pair at the end of a string waits for the other one. */
+class Written {
+  #half = '';
+
+  bytesOf(chunk: unknown, encoding: BufferEncoding): Uint8Array {
+    const before = this.#half;
+    this.#half = '';
+    if (typeof chunk !== 'string') {
+      const bytes = chunkOf(chunk) as Uint8Array;
+      return before === '' ? bytes : Buffer.concat([Buffer.from(before), bytes]);
+    }
+    // latin1, hex: bytes written as text
+    if (!/^utf-?8$/i.test(encoding))
+      return Buffer.concat([Buffer.from(before), Buffer.from(chunk, encoding)]);
+    const text = before + chunk;
+    const cut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800 ? text.length - 1 : text.length;
+    this.#half = text.slice(cut);
+    return Buffer.from(text.slice(0, cut));
+  }
+
+  rest(): Uint8Array {
+    return Buffer.from(this.#half);
+  }
+}
+
 /** NDJSON in, values out: for pipeline(). A line `null` is an error by the policy, unless `batch` is set. */
 function transform(options: LinesOptions = {}): Transform {
   const checked = check(options);
@@ -228,9 +253,12 @@ function transform(options: LinesOptions = {}): Transform {
     }
   }
   const splitter = new Splitter(checked);
-  const run = (stream: Transform, last: boolean, done: (error?: Error | null) => void) => {
+  const written = new Written();
+  const run = (stream: Transform, chunk: Uint8Array, last: boolean, done: (error?: Error | null) => void) => {
     try {
-      for (const item of found(splitter, checked.batch, last)) stream.push(item);
+      splitter.begin(chunk);
+      for (const item of found(splitter, checked.batch, false)) stream.push(item);
+      if (last) for (const item of found(splitter, checked.batch, true)) stream.push(item);
     } catch (error) {
       done(error as Error);
       return;
@@ -241,14 +269,13 @@ function transform(options: LinesOptions = {}): Transform {
   const { Transform: Stream } = require('node:stream') as typeof import('node:stream');
   return new Stream({
     readableObjectMode: true,
-    decodeStrings: true,
+    decodeStrings: false,
     ...(checked.signal === undefined ? {} : { signal: checked.signal }),
-    transform(chunk: unknown, _encoding, done) {
-      splitter.begin(chunkOf(chunk));
-      run(this, false, done);
+    transform(chunk: unknown, encoding, done) {
+      run(this, written.bytesOf(chunk, encoding), false, done);
     },
     flush(done) {
-      run(this, true, done);
+      run(this, written.rest(), true, done);
     },
   });
 }

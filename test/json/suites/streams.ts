@@ -271,6 +271,23 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     assert.strictEqual(asked, 3);
   });
 
+  test('lines.transform of strings that are cut inside a character', async () => {
+    const written = async (...chunks: [unknown, BufferEncoding?][]) => {
+      const stream = json.lines.transform({ batch: true });
+      for (const [chunk, encoding] of chunks) stream.write(chunk, encoding ?? 'utf8');
+      stream.end();
+      return ((await stream.toArray()) as unknown[][]).flat();
+    };
+    assert.deepStrictEqual(await written(['"\ud83d'], ['\ude00"\n"\ud83d\ude00\ud83d'], ['\ude00"']), [
+      '😀',
+      '😀😀',
+    ]);
+    assert.deepStrictEqual(await written(['"\ud83d'], ['\ud83d'], ['"']), ['\ufffd\ufffd']);
+    assert.deepStrictEqual(await written(['"\ud83d'], [Buffer.from('x"')]), ['\ufffdx']);
+    assert.deepStrictEqual(await written(['"\ud83d'], ['e922', 'hex']), ['\ufffd\ufffd']);
+    await assert.rejects(written(['"a"\n"\ud83d']), { name: 'JsonSyntaxError', line: 2, offset: 8 });
+  });
+
   test('lines.transform in a pipeline', async () => {
     const taken: unknown[] = [];
     const sink = async (items: AsyncIterable<unknown>) => {
