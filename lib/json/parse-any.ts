@@ -1,6 +1,7 @@
 // parse, validate and minify of whatever may be asked: all inputs, options and revivers. The backend does the work; with a
 // reviver V8 applies it where it can, because its order of visits, holders and `context` argument are the definition.
 
+import type { JsonParseOptions } from '../backend/contract';
 import { exact } from '../backend/json/parse';
 import { decodeIfShort } from '../backend/json/source';
 import { InvalidArgument } from '../errors';
@@ -9,7 +10,17 @@ import { type ParseOptions, parseOptions, type Reviver } from './options';
 
 type Holder = Record<string, unknown>;
 
-/** InternalizeJSONProperty of ECMA-262, for values that JSON.parse did not make. */
+/** Whether this V8 tells a reviver a third argument, the context: of a primitive it has the source. */
+function hasContext(): boolean {
+  let has = false;
+  JSON.parse('1', (...args: unknown[]) => {
+    has = args.length > 2;
+  });
+  return has;
+}
+const kHasContext = hasContext();
+
+/** InternalizeJSONProperty of ECMA-262, for values that JSON.parse did not make: their context is empty. */
 function revive(holder: Holder, key: string, reviver: Reviver): unknown {
   const value = holder[key];
   if (typeof value === 'object' && value !== null) {
@@ -29,7 +40,12 @@ function revive(holder: Holder, key: string, reviver: Reviver): unknown {
         });
     }
   }
-  return reviver.call(holder, key, value);
+  return kHasContext ? reviver.call(holder, key, value, {}) : reviver.call(holder, key, value);
+}
+
+/** Whether a value is another than JSON.parse's, not only allowed or not. */
+function changesValues({ integers, protoAction, constructorAction }: JsonParseOptions): boolean {
+  return integers === 'bigint' || protoAction === 'remove' || constructorAction === 'remove';
 }
 
 function parseRevived(
@@ -38,7 +54,11 @@ function parseRevived(
   options: ParseOptions | undefined,
 ): unknown {
   const checked = parseOptions(options);
-  if (checked !== undefined) return revive({ '': impl().parse(input, checked) }, '', reviver);
+  if (checked !== undefined) {
+    const value = impl().parse(input, checked);
+    // where the rules have let the text pass as it is, it is V8's like any other
+    if (changesValues(checked)) return revive({ '': value }, '', reviver);
+  }
   const text = typeof input === 'string' ? input : decodeIfShort(input, 0, input.length);
   if (text === undefined) return revive({ '': impl().parse(input, undefined) }, '', reviver);
   try {

@@ -273,6 +273,32 @@ export function optionsSuite(name: string, json: typeof Json): Test {
     );
   });
 
+  test('a reviver is told the context that JSON.parse tells, with options too', () => {
+    const text = '{"a":[1.50,"x",{"b":9007199254740993}]}';
+    const told = (parse: (reviver: Json.Reviver) => unknown) => {
+      const seen: unknown[] = [];
+      parse((...args) => {
+        seen.push(args);
+        return args[1];
+      });
+      return seen;
+    };
+    const expected = told((reviver) => JSON.parse(text, reviver as never));
+    for (const input of [text, bytes(text)]) {
+      for (const options of [undefined, { maxDepth: 9 }, { duplicateKeys: 'error', utf8: 'error' }] as const)
+        assert.deepStrictEqual(
+          told((reviver) => json.parse(input, reviver, options)),
+          expected,
+        );
+      // where values are others than JSON.parse's there is no source, but what asks for it does not fail
+      const sizes = told((reviver) => json.parse(input, reviver, { integers: 'bigint' }));
+      assert.deepStrictEqual(
+        sizes.map((args) => (args as unknown[]).length),
+        expected.map((args) => (args as unknown[]).length),
+      );
+    }
+  });
+
   test('a reviver may throw, and parse again', () => {
     const mine = new SyntaxError('mine');
     assert.throws(
