@@ -9,6 +9,7 @@ import type { JsonParseOptions } from '../backend/contract';
 import { InvalidArgument } from '../errors';
 import { impl } from '../json/input';
 import { type ParseOptions, parseOptions, type Reviver } from '../json/options';
+import { parseAny } from '../json/parse-any';
 import { isFinished, readBody } from './body';
 import { type Decode, decoderOf, markLength } from './charset';
 import { asHttpError, httpError } from './http-error';
@@ -122,13 +123,7 @@ function parseBody(input: string | Uint8Array, start: number, parser: Parser): u
     if (first !== 0x7b && first !== 0x5b) throw new SyntaxError('neither an object nor an array');
   }
   if (reviver === undefined) return parse(input, start, policy);
-  // the policy first: the order in which V8 calls a reviver, and what it tells it, is V8's affair
-  if (policy !== undefined) parse(input, start, policy);
-  const text =
-    typeof input === 'string'
-      ? input
-      : Buffer.from(input.buffer, input.byteOffset + start, input.length - start).toString('utf8');
-  return JSON.parse(text, reviver);
+  return parseAny(start === 0 ? input : (input as Uint8Array).subarray(start), reviver, policy);
 }
 
 /**

@@ -144,6 +144,18 @@ test('a reviver sees the keys the policy leaves', async () => {
   await request(app).post('/').type('json').send('{"a":[1,{"b":2}]}');
   assert.deepEqual(keys, ['0', 'b', '1', 'a', '']);
   assert.equal((await request(app).post('/').type('json').send('{"__proto__":1}')).status, 400);
+  const removing = application(
+    json({
+      reviver: (_key, value) => (typeof value === 'bigint' ? `${value}` : value),
+      protoAction: 'remove',
+      integers: 'bigint',
+    }),
+  );
+  const { text } = await request(removing)
+    .post('/')
+    .type('json')
+    .send('\ufeff{"__proto__":1,"b":12345678901234567890}');
+  assert.equal(text, '{"kind":"object","body":{"b":"12345678901234567890"}}');
 });
 
 test('a body that was read already is left alone', async () => {
