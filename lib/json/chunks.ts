@@ -1,20 +1,27 @@
 // The pieces of a body, whatever brings them: a stream of Node or of the web, a Response, an iterable, or all at once.
 
 import type { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
 import { InvalidArgument } from '../errors';
 import { bytesOf, type JsonInput } from './input';
 
+/**
+ * A stream of the web, as far as it is used here: the ReadableStream of Node's types and that of TypeScript's `dom`, which has no
+ * asynchronous iterator unless one more library is asked for, are one to us.
+ */
+export interface WebStreamLike {
+  getReader(): { read(): Promise<SourceResult>; cancel(reason?: unknown): Promise<unknown> };
+}
+
 /** What fetch gives, as far as it is used here. */
 export interface ResponseLike {
-  readonly body: ReadableStream | null;
+  readonly body: WebStreamLike | null;
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 export type JsonStream =
   | Readable
-  | ReadableStream
+  | WebStreamLike
   | ResponseLike
   | AsyncIterable<JsonInput>
   | Iterable<JsonInput>;
@@ -43,7 +50,7 @@ const isFunction = (value: unknown): value is (...args: never[]) => unknown => t
 const quiet = (promise: unknown): unknown =>
   promise instanceof Promise ? promise.catch(() => {}) : undefined;
 
-function webSource(stream: ReadableStream): Source {
+function webSource(stream: WebStreamLike): Source {
   const reader = stream.getReader();
   return { next: () => reader.read(), stop: () => quiet(reader.cancel()) };
 }
@@ -64,7 +71,7 @@ function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {
 export function sourceOf(body: unknown, name: string): Source {
   if ((typeof body === 'object' && body !== null) || isFunction(body)) {
     const loose = body as Loose;
-    if (isFunction(loose.getReader)) return webSource(body as unknown as ReadableStream);
+    if (isFunction(loose.getReader)) return webSource(body as unknown as WebStreamLike);
     if (isFunction(loose.arrayBuffer) && 'body' in loose) {
       if (loose.body === null) return { next: async () => ({ done: true }), stop: () => {} };
       return sourceOf(loose.body, name);

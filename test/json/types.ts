@@ -10,6 +10,23 @@ interface User {
   name: string;
 }
 
+/** ReadableStream as TypeScript's own library `dom` has it: no asynchronous iterator. */
+interface DomStream<R> {
+  readonly locked: boolean;
+  cancel(reason?: unknown): Promise<void>;
+  getReader(options: { mode: 'byob' }): { read<T extends ArrayBufferView>(view: T): Promise<unknown> };
+  getReader(): {
+    cancel(reason?: unknown): Promise<void>;
+    read(): Promise<{ done: false; value: R } | { done: true; value: R | undefined }>;
+    releaseLock(): void;
+  };
+}
+declare const domStream: DomStream<Uint8Array>;
+declare const domResponse: {
+  readonly body: DomStream<Uint8Array> | null;
+  arrayBuffer(): Promise<ArrayBuffer>;
+};
+
 export async function checked(): Promise<void> {
   const unknownValue = json.parse('1');
   same<typeof unknownValue, unknown>();
@@ -37,7 +54,9 @@ export async function checked(): Promise<void> {
 
   const read = await json.read<User>(Readable.from([]), { limit: 10 });
   same<typeof read, User>();
-  await json.read(new Response('1') as unknown as json.ResponseLike);
+  await json.read(new Response('1'));
+  await json.read(domResponse);
+  json.lines(domStream);
   // @ts-expect-error a whole text is for parse()
   await json.read(Buffer.from('1'), { signal: 3 });
 
