@@ -11,7 +11,7 @@ export type FormatCheck = RegExp | ((value: string) => boolean);
 export interface SchemaNode {
   /** true accepts everything, false nothing; an object has its keywords. */
   readonly schema: Schema;
-  /** The same for an object, {} for booleans: so that keywords can be read without asking. */
+  /** A copy of the same for an object, {} for booleans: so that keywords can be read without asking. */
   readonly keywords: SchemaObject;
   /** Where it stands in the whole schema: '#/properties/a'. */
   readonly path: string;
@@ -65,6 +65,13 @@ export function pointerStep(name: string): string {
   return name.includes('~') || name.includes('/') ? name.replace(/~/g, '~0').replace(/\//g, '~1') : name;
 }
 
+/** Its keywords as they are now: what is made of them later must not see what its owner has changed meanwhile. */
+function copyOf(schema: SchemaObject): SchemaObject {
+  const copy: Record<string, unknown> = { ...schema };
+  for (const [keyword, value] of Object.entries(copy)) if (Array.isArray(value)) copy[keyword] = [...value];
+  return copy;
+}
+
 /** A schema resource: what '#' means inside it. */
 interface Resource {
   readonly id: string;
@@ -112,7 +119,7 @@ class Builder {
       if (this.#open.has(schema as SchemaObject)) badSchema(path, 'contains itself: use $ref');
       return known;
     }
-    const keywords: SchemaObject = typeof schema === 'object' ? schema : {};
+    const keywords: SchemaObject = typeof schema === 'object' ? copyOf(schema) : {};
     checkKeywords(keywords, path);
     const node: Mutable<SchemaNode> = {
       schema,

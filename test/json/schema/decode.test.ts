@@ -248,4 +248,25 @@ test('mutated texts: never anything but what the plain way says', () => {
   );
 });
 
+test('a schema that is changed later is the one it was', () => {
+  const schema = {
+    type: 'object',
+    properties: { a: { type: 'integer' }, b: { enum: ['x'] } },
+    required: ['a'],
+  };
+  const decode = json.decoder<unknown>(schema);
+  const encode = json.encoder<unknown>(schema);
+  (schema.properties.a as { type: string }).type = 'string';
+  schema.properties.b.enum.push('y');
+  schema.required.push('c');
+  for (const space of ['', ' '.repeat(2000)]) {
+    for (const input of [`{"a":1,"b":"x"}${space}`, Buffer.from(`{"a":1,"b":"x"}${space}`)])
+      assert.equal(decode(input), { a: 1, b: 'x' });
+    for (const text of ['{"a":"1"}', '{"a":1,"b":"y"}', '{"b":"x","c":1}'])
+      assert.throws(() => decode(Buffer.from(text + space)), /must/);
+  }
+  assert.is(encode({ a: 1, b: 'x' }).toString(), '{"a":1,"b":"x"}');
+  assert.throws(() => encode({ a: '1', c: 1 }), /must be integer/);
+});
+
 test.run();
