@@ -45,9 +45,9 @@ export class Arena {
     return this.aside.length + this.bare + this.resting;
   }
 
-  /** A new view of the block with that number, marked as free. */
-  view(number: number, bytes: number): Buffer {
-    const view = Buffer.from(this.buffer, this.offsetOf(number), bytes);
+  /** A new view of the block with that number, `lead` bytes behind its begin, marked as free. */
+  view(number: number, bytes: number, lead = 0): Buffer {
+    const view = Buffer.from(this.buffer, this.offsetOf(number) + lead, bytes);
     new Mark(view, this.heap, number);
     return view;
   }

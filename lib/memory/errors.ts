@@ -10,7 +10,7 @@ export const slabCodes = {
   doubleFree: 'ERR_TAILRACE_DOUBLE_FREE',
   /** guard: true. Somebody wrote to a buffer after it was freed. */
   useAfterFree: 'ERR_TAILRACE_USE_AFTER_FREE',
-  /** guard: true. Somebody wrote behind the end of a buffer (through its ArrayBuffer). */
+  /** guard: true. Somebody wrote behind the end of a buffer, or before its start (through its ArrayBuffer). */
   overflow: 'ERR_TAILRACE_BUFFER_OVERFLOW',
 } as const;
 

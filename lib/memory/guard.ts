@@ -1,6 +1,6 @@
 // guard: true, for finding out who misuses a buffer. Every allocation gets a view of its own, so that a stale one is
 // known; freed bytes are overwritten with a pattern, and the block that has been free for longest is used next, so
-// that a stale holder who writes meets the pattern and not somebody's bytes; a canary stands behind each buffer.
+// that a stale holder who writes meets the pattern and not somebody's bytes; a canary stands before and behind each buffer.
 // The pattern is looked at before a block is handed out again, and in the last few freed at every allocation.
 // Errors name the line that allocated. Slower by two orders of magnitude.
 //
@@ -18,9 +18,11 @@ const kCanaryBytes = 16;
 /** Most buffers whose fate after their scope is watched; older ones are forgotten. */
 const kMaxHeld = 10_000;
 const kMaxReportedSites = 20;
-/** Blocks freed last that every allocation looks at, and how many bytes of each. */
+/** Blocks freed last that every allocation looks at, and how many bytes at either end of each. */
 const kRecent = 8;
 const kRecentBytes = 4096;
+/** Most bytes of large buffers among them: nothing but this keeps those. */
+const kMaxRecentLargeBytes = 32 << 20;
 
 const poisoned = Buffer.alloc(1 << 16, kPoison);
 
@@ -52,35 +54,63 @@ export interface ScopeRecord {
 }
 
 interface Allocation {
+  readonly bytes: number;
   readonly site: string;
   readonly scope: ScopeRecord | undefined;
+}
+
+/** The bytes of a buffer that stands, or stood, in that block. */
+function dataOf(arena: Arena, number: number, bytes: number): Uint8Array {
+  return new Uint8Array(arena.buffer, arena.offsetOf(number) + kCanaryBytes, bytes);
+}
+
+function canaries(arena: Arena, number: number, view: Buffer): { where: string; bytes: Uint8Array }[] {
+  const offset = arena.offsetOf(number);
+  return [
+    { where: 'before', bytes: new Uint8Array(arena.buffer, offset, kCanaryBytes) },
+    {
+      where: 'behind',
+      bytes: new Uint8Array(arena.buffer, offset + kCanaryBytes + view.length, kCanaryBytes),
+    },
+  ];
 }
 
 /** Which scope of any guarded slab the code that runs now belongs to. */
 const currentScope = new AsyncLocalStorage<ScopeRecord>();
 
+/** What the program's Error.prepareStackTrace makes of a stack is a string, a list of call sites, or anything. */
+function framesOf(stack: unknown): string[] {
+  if (Array.isArray(stack)) return stack.map((site) => `at ${site}`);
+  return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
+}
+
 /** The caller's frame outside this folder. */
 export function callSite(): string {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = 12;
-  const holder = { stack: '' };
+  const holder: { stack?: unknown } = {};
   Error.captureStackTrace(holder, callSite);
   Error.stackTraceLimit = before;
-  const frames = holder.stack.split('\n').slice(1);
+  const frames = framesOf(holder.stack);
   const frame = frames.find((line) => !line.includes(__dirname)) ?? frames.at(-1) ?? '';
   return frame.trim() || 'at an unknown place';
 }
 
 export class Guard {
-  /** What a block needs beyond what was asked for. */
-  static readonly extraBytes = kCanaryBytes;
+  /** What a block needs beyond what was asked for, and how much of it before the buffer. */
+  static readonly extraBytes = 2 * kCanaryBytes;
+  static readonly leadBytes = kCanaryBytes;
   readonly #live = new Map<Buffer, Allocation>();
   /** Length of the last buffer of each block that was handed out, with its place of allocation. */
   readonly #last = new WeakMap<Arena, Map<number, { bytes: number; site: string }>>();
   readonly #sites = new WeakMap<Buffer, string>();
-  /** What scopes have freed at their end. */
-  #held: { view: WeakRef<Buffer>; bytes: number; allocation: Allocation }[] = [];
-  #recent: { arena: Arena; number: number }[] = [];
+  /**
+   * What scopes have freed at their end and the collector has not taken yet. Not by WeakRef: that keeps what it refers to until the
+   * program yields, all of a loop's buffers that is.
+   */
+  readonly #held = new Set<Allocation>();
+  readonly #collected = new FinalizationRegistry<Allocation>((allocation) => this.#held.delete(allocation));
+  #recent: { arena: Arena; number: number; largeBytes: number }[] = [];
 
   constructor() {
     watch(this);
@@ -95,7 +125,7 @@ export class Guard {
   checkFree(arena: Arena, number: number): void {
     const last = this.#last.get(arena)?.get(number);
     if (last === undefined) return; // never handed out
-    const bytes = new Uint8Array(arena.buffer, arena.offsetOf(number), last.bytes);
+    const bytes = dataOf(arena, number, last.bytes);
     if (untouched(bytes)) return;
     bytes.fill(kPoison);
     throw new SlabError(
@@ -104,14 +134,14 @@ export class Guard {
     );
   }
 
-  /** The same for the blocks freed last, up to kRecentBytes of each: who writes late is found early. */
+  /** The same for the blocks freed last, kRecentBytes at either end of each: who writes late is found early. */
   checkRecent(): void {
     for (const { arena, number } of this.#recent) {
       const last = this.#last.get(arena)?.get(number);
       if (last === undefined || arena.buffer.byteLength === 0) continue; // it was detached
-      const bytes = Math.min(last.bytes, kRecentBytes);
-      if (!untouched(new Uint8Array(arena.buffer, arena.offsetOf(number), bytes)))
-        this.checkFree(arena, number);
+      const bytes = dataOf(arena, number, last.bytes);
+      const whole = untouched(bytes.subarray(0, kRecentBytes)) && untouched(bytes.subarray(-kRecentBytes));
+      if (!whole) this.checkFree(arena, number);
     }
   }
 
@@ -119,36 +149,46 @@ export class Guard {
     this.#recent = this.#recent.filter((each) => each.arena !== arena || each.number !== number);
     const site = callSite();
     this.#sites.set(view, site);
-    const allocation = { site, scope: currentScope.getStore() };
+    const allocation = { bytes: view.length, site, scope: currentScope.getStore() };
     this.#live.set(view, allocation);
     count(placeOf(allocation), view.length);
     let blocks = this.#last.get(arena);
     if (blocks === undefined) this.#last.set(arena, (blocks = new Map()));
     blocks.set(number, { bytes: view.length, site });
-    this.#canary(arena, number, view).fill(kCanary);
+    for (const { bytes } of canaries(arena, number, view)) bytes.fill(kCanary);
   }
 
   /** Throws when the canary is broken (and mends it); else overwrites the bytes. */
   freed(arena: Arena, number: number, view: Buffer): void {
-    const canary = this.#canary(arena, number, view);
-    if (!canary.every((byte) => byte === kCanary)) {
-      canary.fill(kCanary);
+    const broken = canaries(arena, number, view).filter(({ bytes }) =>
+      bytes.some((byte) => byte !== kCanary),
+    );
+    for (const { bytes } of broken) bytes.fill(kCanary);
+    if (broken.length > 0) {
+      const where = broken.map(({ where }) => where).join(' and ');
       throw new SlabError(
         slabCodes.overflow,
-        `Bytes behind a buffer of ${view.length} were overwritten\n  allocated ${this.siteOf(view)}`,
+        `Bytes ${where} a buffer of ${view.length} were overwritten\n  allocated ${this.siteOf(view)}`,
       );
     }
     view.fill(kPoison);
+    this.forget(view);
+  }
+
+  /** A buffer is not in use any more. */
+  forget(view: Buffer): void {
     const allocation = this.#live.get(view);
     if (allocation === undefined) return;
     this.#live.delete(view);
-    uncount(placeOf(allocation), view.length);
+    uncount(placeOf(allocation), allocation.bytes);
   }
 
-  /** A block just freed stays in its arena. */
-  rests(arena: Arena, number: number): void {
-    this.#recent.push({ arena, number });
-    if (this.#recent.length > kRecent) this.#recent.shift();
+  /** A block just freed: it stays in its arena, or is a large one that nobody else needs. */
+  rests(arena: Arena, number: number, large: boolean): void {
+    const recent = this.#recent;
+    recent.push({ arena, number, largeBytes: large ? arena.buffer.byteLength : 0 });
+    let bytes = recent.reduce((sum, { largeBytes }) => sum + largeBytes, 0);
+    while (recent.length > kRecent || bytes > kMaxRecentLargeBytes) bytes -= recent.shift()?.largeBytes ?? 0;
   }
 
   /** Arenas go: what was in them is looked at no more. */
@@ -165,25 +205,24 @@ export class Guard {
   freedByScope(view: Buffer): void {
     const allocation = this.#live.get(view);
     if (allocation === undefined) return;
-    if (this.#held.length >= kMaxHeld) this.#held = this.#held.slice(kMaxHeld / 2);
-    this.#held.push({ view: new WeakRef(view), bytes: view.length, allocation });
+    this.#held.add(allocation);
+    this.#collected.register(view, allocation, allocation);
+    for (const oldest of this.#held) {
+      if (this.#held.size <= kMaxHeld) break;
+      this.#held.delete(oldest);
+      this.#collected.unregister(oldest);
+    }
   }
 
   explain(): Outlived[] {
     const found: Outlived[] = [];
-    for (const [view, { site, scope }] of this.#live) {
-      if (scope?.ended) found.push({ bytes: view.length, kind: 'in use', site, scope: scope.site });
+    for (const { bytes, site, scope } of this.#live.values()) {
+      if (scope?.ended) found.push({ bytes, kind: 'in use', site, scope: scope.site });
     }
-    this.#held = this.#held.filter(({ view }) => view.deref() !== undefined);
-    for (const { bytes, allocation } of this.#held) {
-      const { site, scope } = allocation;
+    for (const { bytes, site, scope } of this.#held) {
       found.push({ bytes, kind: 'referenced', site, scope: scope?.site ?? 'at an unknown place' });
     }
     return found;
-  }
-
-  #canary(arena: Arena, number: number, view: Buffer): Uint8Array {
-    return new Uint8Array(arena.buffer, arena.offsetOf(number) + view.length, kCanaryBytes);
   }
 }
 

@@ -95,12 +95,16 @@ export class SlabScope implements Watcher {
     this.#open = false;
     if (this.record !== undefined) this.record.ended = true;
     let failure: unknown;
-    for (const buffer of [...this.#buffers]) {
-      try {
-        this.#slab.guard?.freedByScope(buffer);
-        this.#slab.free(buffer);
-      } catch (error) {
-        failure ??= error;
+    const { guard } = this.#slab;
+    if (guard !== undefined) for (const buffer of this.#buffers) guard.freedByScope(buffer);
+    // A second time what was found overwritten: that is told and mended by then, and nobody else will free it.
+    for (let attempt = 0; attempt < 2 && this.#buffers.size > 0; attempt++) {
+      for (const buffer of [...this.#buffers]) {
+        try {
+          this.#slab.free(buffer);
+        } catch (error) {
+          failure ??= error;
+        }
       }
     }
     if (failure !== undefined) throw failure;
@@ -155,14 +159,16 @@ function endAfterFailure(scope: SlabScope): void {
 export function runScope<T>(slab: Slab, run: (scope: SlabScope) => T): T {
   const scope = new SlabScope(slab);
   let result: T;
+  let later: boolean;
   try {
     const { record } = scope;
     result = record === undefined ? run(scope) : Guard.enter(record, () => run(scope));
+    later = isThenable(result); // looks at `then`, which may throw
   } catch (error) {
     endAfterFailure(scope);
     throw error;
   }
-  if (isThenable(result)) {
+  if (later) {
     const settled = (async () => {
       let value: unknown;
       try {

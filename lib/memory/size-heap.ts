@@ -142,7 +142,7 @@ export class SizeHeap {
     return undefined;
   }
 
-  /** Bytes that the next arena would take; 0 when resting blocks do. */
+  /** Bytes that the next arena would take if there is room; 0 when resting blocks do. */
   nextArenaBytes(): number {
     if (this.#resting.length > 0) return 0;
     return this.#nextBlocks() * this.blockBytes;
@@ -155,8 +155,10 @@ export class SizeHeap {
     return Math.min(most, Math.max(least, this.#blocks >> 3));
   }
 
-  /** Makes at least one block free: one that rests, or those of a new arena. Returns the bytes newly reserved. */
-  refill(backend: MemoryBackend): number {
+  /**
+   * Makes at least one block free: one that rests, or those of a new arena of up to `room` bytes. Returns the bytes newly reserved.
+   */
+  refill(backend: MemoryBackend, room: number): number {
     const run = this.#resting.pop();
     if (run !== undefined) {
       this.#restingBlocks -= run.count;
@@ -164,7 +166,7 @@ export class SizeHeap {
       for (let i = run.count - 1; i >= 0; i--) this.giveNumber(run.first + i);
       return 0;
     }
-    const blocks = this.#nextBlocks();
+    const blocks = Math.min(this.#nextBlocks(), Math.floor(room / this.blockBytes));
     const buffer = backend.arena(blocks * this.blockBytes);
     let slot = this.arenas.indexOf(undefined);
     if (slot < 0) slot = this.arenas.length;

@@ -332,15 +332,15 @@ export class Slab {
   }
 
   #refill(heap: SizeHeap): void {
-    const bytes = heap.nextArenaBytes();
-    if (this.#reserved + bytes > this.#limit) {
-      if (bytes <= this.#limit) this.purge(); // else no room could be enough
+    if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
+      if (heap.blockBytes <= this.#limit) this.purge(); // else no room could be enough
       if (heap.hasFree) return;
-      if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
+      // An arena smaller than usual will do, of one block at least.
+      if (Math.min(heap.nextArenaBytes(), heap.blockBytes) > this.#limit - this.#reserved) {
         throw new LimitError(`the slab's limit of ${this.#limit} bytes is reached`);
       }
     }
-    this.#reserved += heap.refill(this.#backend);
+    this.#reserved += heap.refill(this.#backend, this.#limit - this.#reserved);
     this.#decay?.start();
   }
 
@@ -355,6 +355,7 @@ export class Slab {
     }
     const guard = this.#guard;
     const extra = guard === undefined ? 0 : Guard.extraBytes;
+    const lead = guard === undefined ? 0 : Guard.leadBytes;
     const pooled = size + extra <= kMaxPooledBytes;
     // Whole system pages for the large ones, so that all of it can be given back.
     const heap = pooled
@@ -371,10 +372,20 @@ export class Slab {
     }
     if (!pooled) this.#large.add(heap);
     this.#allocations++;
-    const view = arena.view(number, size);
+    const view = arena.view(number, size, lead);
     setState(view, kWatched); // so that free() comes by freeSlow
     guard?.allocated(arena, number, view);
     return view;
+  }
+
+  /** A buffer is none any more: whoever watches it hears so. */
+  #ended(buffer: Buffer): void {
+    const watcher = this.#watchers.get(buffer);
+    if (watcher !== undefined) {
+      this.#watchers.delete(buffer);
+      watcher.freed(buffer);
+    }
+    setState(buffer, kFree);
   }
 
   #freeSlow(buffer: Buffer): void {
@@ -390,23 +401,20 @@ export class Slab {
     const arena = heap.arenas[number >> kArenaShift];
     if (arena?.buffer !== buffer.buffer || arena.buffer.byteLength === 0) {
       // A program has detached its arena: there is nothing to be taken back.
-      setState(buffer, kFree);
+      this.#ended(buffer);
+      this.#guard?.forget(buffer);
       if (arena?.buffer.byteLength === 0) this.#drop(heap, arena);
       throw foreign(buffer);
     }
     this.#guard?.freed(arena, number, buffer); // throws on a broken canary, the buffer stays alive
-    const watcher = this.#watchers.get(buffer);
-    if (watcher !== undefined) {
-      this.#watchers.delete(buffer);
-      watcher.freed(buffer);
-    }
-    setState(buffer, kFree);
-    if (this.#large.delete(heap)) {
-      this.#reserved -= arena.buffer.byteLength;
+    this.#ended(buffer);
+    const large = this.#large.delete(heap);
+    if (large) this.#reserved -= arena.buffer.byteLength;
+    if (this.#guard !== undefined) {
+      if (!large) heap.giveNumber(number); // the next one gets a view of its own
+      this.#guard.rests(arena, number, large);
+    } else if (large) {
       this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
-    } else if (this.#guard !== undefined) {
-      heap.giveNumber(number); // the next one gets a view of its own
-      this.#guard.rests(arena, number);
     } else {
       heap.free[heap.count++] = buffer;
     }

@@ -178,6 +178,27 @@ export function conformance(name: string) {
     memory.free(memory.alloc(100));
   });
 
+  test('all that fits below the limit can be had, an arena as large as usual or not', () => {
+    for (const [limit, size] of [
+      [16, 16],
+      [1000, 16],
+      [4096, 64],
+      [65_536, 65_536],
+      [100_000, 16_384],
+      [1_000_000, 98_304],
+    ] as const) {
+      const memory = slab({ limit, guard: false });
+      const most = Math.floor(limit / size);
+      for (let round = 0; round < 3; round++) {
+        const all = Array.from({ length: most }, () => memory.alloc(size));
+        assert.throws(() => memory.alloc(size), LimitError);
+        assert.ok(memory.stats().reserved <= limit);
+        for (const buffer of all) memory.free(buffer);
+        assert.equal(memory.stats().inUse, 0);
+      }
+    }
+  });
+
   test('what the system cannot give is a LimitError', () => {
     assert.throws(
       () => backend().memory.arena(2 ** 53 - 1),
@@ -373,8 +394,22 @@ export function conformance(name: string) {
       }),
       failure,
     );
+    const look = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what fails
+      get then(): never {
+        throw failure;
+      },
+    };
+    assert.throws(
+      () =>
+        memory.scope((s) => {
+          s.alloc(100);
+          return look;
+        }),
+      failure,
+    );
     assert.equal(memory.stats().inUse, 0);
-    assert.equal(memory.stats().frees, 2);
+    assert.equal(memory.stats().frees, 3);
   });
 
   for (const guard of [false, true]) {

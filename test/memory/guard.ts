@@ -4,6 +4,7 @@
 import * as assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { SlabError, slab } from '../../lib/memory';
+import { Guard } from '../../lib/memory/guard';
 import { sizeClassOf, sizeOfClass } from '../../lib/memory/size-classes';
 
 const twice = { name: 'SlabError', code: 'ERR_TAILRACE_DOUBLE_FREE' };
@@ -49,6 +50,92 @@ export function guarded(name: string) {
     }
     assert.equal(memory.stats().inUse, 0);
     assert.ok(memory.purge() > 0);
+  });
+
+  test("guard: writes before the start, by an index that is the arena's and not the buffer's", () => {
+    const memory = slab({ guard: true });
+    for (const size of [0, 1, 16, 100, 5000, 70_000, 1 << 20, 3 << 20]) {
+      for (const at of [-1, -16]) {
+        const buffer = memory.alloc(size);
+        new Uint8Array(buffer.buffer, buffer.byteOffset + at, 1)[0] ^= 1;
+        assert.throws(() => memory.free(buffer), {
+          code: 'ERR_TAILRACE_BUFFER_OVERFLOW',
+          message: /before.*\n.*test.memory.guard/,
+        });
+        memory.free(buffer); // told once
+      }
+    }
+    const [one, ...others] = Array.from({ length: 60 }, () => memory.alloc(300));
+    new DataView((one as Buffer).buffer).setUint32(0, 1); // without byteOffset: at the start of the arena, where another stands
+    const found = [one as Buffer, ...others].filter((buffer) => {
+      try {
+        memory.free(buffer);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    assert.equal(found.length, 1);
+    memory.free(found[0] as Buffer);
+    assert.equal(memory.stats().inUse, 0);
+  });
+
+  test('guard: a write after free into a large buffer, and at the end of one', () => {
+    const memory = slab({ guard: true });
+    for (const size of [5000, 1 << 20, (1 << 20) + 1, 5 << 20]) {
+      for (const at of [0, size - 1]) {
+        const buffer = memory.alloc(size);
+        memory.free(buffer);
+        assert.equal(memory.stats().inUse, 0);
+        buffer[at] = 1;
+        assert.throws(() => memory.alloc(10), useAfterFree, `${size} at ${at}`);
+        memory.free(memory.alloc(10));
+        memory.purge();
+      }
+    }
+  });
+
+  test('guard: a scope whose buffers were written behind frees all of them', () => {
+    const memory = slab({ guard: true });
+    assert.throws(
+      () =>
+        memory.scope((s) => {
+          for (const size of [10, 20, 3 << 20]) {
+            const buffer = s.alloc(size);
+            new Uint8Array(buffer.buffer, buffer.byteOffset + size, 1)[0] ^= 1;
+          }
+          s.alloc(30);
+        }),
+      { code: 'ERR_TAILRACE_BUFFER_OVERFLOW', message: /test.memory.guard/ },
+    );
+    assert.equal(memory.stats().inUse, 0);
+    assert.deepEqual(
+      memory.explain().filter(({ kind }) => kind === 'in use'),
+      [],
+    );
+  });
+
+  test('guard: whatever a program makes of stack traces', () => {
+    const memory = slab({ guard: true });
+    const before = Error.prepareStackTrace;
+    const buffers: Buffer[] = [];
+    for (const prepare of [(_: unknown, sites: unknown[]) => sites, () => undefined, () => 7]) {
+      Error.prepareStackTrace = prepare;
+      try {
+        buffers.push(memory.alloc(10));
+      } finally {
+        Error.prepareStackTrace = before;
+      }
+    }
+    for (const buffer of buffers) memory.free(buffer);
+    assert.throws(() => memory.free(buffers[0] as Buffer), { ...twice, message: /allocated at .*guard/ });
+    assert.throws(() => memory.free(buffers[1] as Buffer), { ...twice, message: /allocated at/ });
+  });
+
+  test('guard: scopes in a loop that never yields hold no memory', () => {
+    const memory = slab({ guard: true });
+    for (let i = 0; i < 300; i++) memory.scope((s) => s.alloc(2 << 20));
+    assert.ok(process.memoryUsage().arrayBuffers < 300e6, `${process.memoryUsage().arrayBuffers}`);
   });
 
   test('guard: scopes, leases and large buffers work the same', () => {
@@ -106,13 +193,13 @@ export function guarded(name: string) {
     const memory = slab({ guard: true });
     for (let round = 0; round < 4; round++) {
       const all = Array.from({ length: 3000 }, (_, i) => memory.alloc(40).fill(i));
-      assert.equal(memory.stats().inUse, 3000 * sizeOfClass(sizeClassOf(40 + 16)));
+      assert.equal(memory.stats().inUse, 3000 * sizeOfClass(sizeClassOf(40 + Guard.extraBytes)));
       assert.ok(all.every((buffer, i) => buffer.every((byte) => byte === (i & 255))));
       for (const buffer of all) memory.free(buffer);
       assert.equal(memory.stats().inUse, 0);
     }
     const { reserved } = memory.stats();
-    assert.ok(reserved < 3000 * 64 * 1.5, `${reserved}`);
+    assert.ok(reserved < 3000 * sizeOfClass(sizeClassOf(40 + Guard.extraBytes)) * 1.5, `${reserved}`);
     assert.equal(memory.purge(), reserved);
   });
 
