@@ -155,7 +155,10 @@ size_t purge() noexcept {
   return done;
 }
 
-void set_limit(size_t bytes) noexcept { page_heap.set_limit(bytes); }
+void set_limit(size_t bytes) noexcept {
+  page_heap.set_limit(bytes);
+  publish();
+}
 size_t limit() noexcept { return page_heap.limit(); }
 
 }  // namespace tailrace::memory

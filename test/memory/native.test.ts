@@ -3,6 +3,7 @@
 import * as assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import { backend } from '../../lib/backend/select';
@@ -96,6 +97,21 @@ test("the core's figures are read without a call, in workers that end at any mom
     await Promise.all(workers.map((worker) => worker.terminate()));
     for (let i = 0; i < 100; i++) memory.purgeCore(); // writes to all that are left
   }
+});
+
+test("the core's counters say what stats() says soon after the last use, and the limit at once", async () => {
+  const heap = coreHeap() as CoreHeap;
+  const { counters } = heap;
+  const documents = Array.from({ length: 30 }, () => json.open(`[${'"text",'.repeat(2000)}1]`));
+  await sleep(500);
+  assert.equal(Number(Atomics.load(counters, 2)), heap.stats().inUse);
+  for (const document of documents) document.close();
+  await sleep(500);
+  assert.equal(Number(Atomics.load(counters, 2)), heap.stats().inUse);
+  heap.limit(1 << 30);
+  assert.equal(Number(Atomics.load(counters, 4)), 1 << 30);
+  heap.limit(Infinity);
+  assert.equal(Atomics.load(counters, 4), 2n ** 64n - 1n);
 });
 
 /** Runs with a limit on the core's heap that leaves room for `spare` bytes, and lifts it. */

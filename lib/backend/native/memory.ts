@@ -1,5 +1,6 @@
 // Memory on the native backend: the same arenas, whose free pages the addon can give back, and the core's heap.
 
+import { AsyncResource } from 'node:async_hooks';
 import type { CoreHeapStats, MemoryBackend } from '../contract';
 import { guardWanted, makeArena } from '../js/arena';
 import type { NativeAddon } from '../load';
@@ -18,6 +19,12 @@ interface AddonMemory {
   /** Whether the core is a debug build. */
   readonly debug: boolean;
 }
+
+/** The core itself writes the figures while blocks move; this is for the last of what has moved. */
+const kPublishMs = 200;
+
+/** The timer is made as what loaded this module, not as the request that looked at the figures first. */
+const loader = new AsyncResource('tailrace:counters');
 
 export function create(addon: NativeAddon): MemoryBackend {
   const memory = addon.memory as AddonMemory;
@@ -47,8 +54,10 @@ export function create(addon: NativeAddon): MemoryBackend {
     get coreCounters(): BigUint64Array {
       // Made when first looked at: few programs do.
       if (counters === undefined) {
-        counters = new BigUint64Array(new SharedArrayBuffer(80));
-        memory.publish(counters);
+        const words = new BigUint64Array(new SharedArrayBuffer(80));
+        memory.publish(words);
+        loader.runInAsyncScope(() => setInterval(() => memory.publish(words), kPublishMs)).unref();
+        counters = words;
       }
       return counters;
     },
