@@ -1,6 +1,7 @@
 // The options of a pool: their meaning, defaults and checks.
 
 import { InvalidArgument, onlyKnown } from '../errors';
+import { tell } from './hooks';
 
 export interface PoolOptions<T> {
   /** Makes an item. Must not give one that the pool has already. */
@@ -45,6 +46,7 @@ export interface PoolSettings<T> {
   readonly maxLifetimeMs: number;
   readonly idleMs: number;
   readonly acquireTimeoutMs: number;
+  /** Never throws. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -108,6 +110,6 @@ export function poolSettings<T>(options: PoolOptions<T>): PoolSettings<T> {
     maxLifetimeMs: milliseconds('maxLifetimeMs', options.maxLifetimeMs, Infinity),
     idleMs: milliseconds('idleMs', options.idleMs, Infinity),
     acquireTimeoutMs: milliseconds('acquireTimeoutMs', options.acquireTimeoutMs, Infinity),
-    onError: optionalFunction('onError', options.onError) ?? warn,
+    onError: tell(optionalFunction('onError', options.onError) ?? warn),
   };
 }

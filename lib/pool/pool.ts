@@ -6,7 +6,9 @@
 // constructions as there are waiters without one.
 
 import { ClosedError, InvalidArgument, QueueFullError, TailraceError } from '../errors';
+import { call, Failure } from './hooks';
 import { type Entry, IdleList } from './idle';
+import { type Job, Jobs } from './jobs';
 import { milliseconds, type PoolSettings } from './options';
 import { Retry } from './retry';
 import { Waiter, Waiters } from './waiters';
@@ -25,25 +27,19 @@ export interface AcquireOptions {
   timeoutMs?: number | undefined;
 }
 
-function isThenable<V>(value: V | PromiseLike<V>): value is PromiseLike<V> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
-}
-
 export class Pool<T> {
   readonly #settings: PoolSettings<T>;
   readonly #entries = new Map<T, Entry<T>>();
   readonly #idle: IdleList<T>;
-  readonly #waiters = new Waiters<T>();
+  readonly #waiters = new Waiters<T>((patienceMs) => this.#gaveUp(patienceMs));
   /** Of constructions for min: one first, the others when it has worked. */
   readonly #retry = new Retry(() => {
     if (this.size < this.#settings.min) this.#create(false);
   });
   /** Items under construction. */
-  #creating = 0;
+  readonly #creating = new Jobs();
   /** Items being checked before somebody gets them: they will serve a waiter, most likely. */
-  #checking = 0;
+  readonly #checking = new Jobs();
   /** Moved by clear(): older items are not used again. */
   #generation = 0;
   #destroying = new Set<Promise<void>>();
@@ -65,7 +61,7 @@ export class Pool<T> {
 
   /** Items there are, under construction and in use included; never above max. */
   get size(): number {
-    return this.#entries.size + this.#creating;
+    return this.#entries.size + this.#creating.count;
   }
 
   /** Items that acquire() would hand out at once. */
@@ -96,7 +92,7 @@ export class Pool<T> {
         }
       }
       // Those whom an idle item or a new one will serve at once do not count as waiting.
-      const servable = this.#idle.size + this.#creating + this.#checking + this.#room();
+      const servable = this.#idle.size + this.#creating.count + this.#checking.count + this.#room();
       if (this.#waiters.size >= this.#settings.maxWaiters + servable) {
         throw new QueueFullError(`${this.#waiters.size} are waiting for an item already`);
       }
@@ -118,7 +114,7 @@ export class Pool<T> {
       if (entry === undefined) return undefined;
       if (validate === undefined) return this.#hand(entry);
       const verdict = this.#judge(entry, validate);
-      if (isThenable(verdict)) this.#await(entry, verdict);
+      if (verdict instanceof Promise) this.#await(entry, verdict);
       else if (verdict) return this.#hand(entry);
       else this.#discard(entry);
     }
@@ -137,25 +133,14 @@ export class Pool<T> {
       return;
     }
     entry.state = 'resetting';
-    let done: unknown;
-    try {
-      done = reset(item);
-    } catch (error) {
+    const failed = (error: unknown) => {
       this.#settings.onError(error);
       this.#discard(entry);
-      return;
-    }
-    if (!isThenable(done)) {
-      this.#rest(entry);
-      return;
-    }
-    done.then(
-      () => (this.#spent(entry) ? this.#discard(entry) : this.#rest(entry)),
-      (error: unknown) => {
-        this.#settings.onError(error);
-        this.#discard(entry);
-      },
-    );
+    };
+    const done = call(reset, item);
+    if (done instanceof Failure) failed(done.error);
+    else if (!(done instanceof Promise)) this.#rest(entry);
+    else done.then(() => (this.#spent(entry) ? this.#discard(entry) : this.#rest(entry)), failed);
   }
 
   /** Takes an item that broke out of the pool instead of releasing it, and ends it. */
@@ -272,29 +257,29 @@ export class Pool<T> {
     this.#serve();
   }
 
-  #judge(
-    entry: Entry<T>,
-    validate: (item: T) => boolean | PromiseLike<boolean>,
-  ): boolean | PromiseLike<boolean> {
-    try {
-      return validate(entry.item);
-    } catch {
-      return false;
-    }
+  #judge(entry: Entry<T>, validate: (item: T) => boolean | PromiseLike<boolean>): boolean | Promise<boolean> {
+    const verdict = call(validate, entry.item);
+    return verdict instanceof Failure ? false : verdict;
   }
 
   /** An item whose check is under way; it serves whoever waits then. */
-  #await(entry: Entry<T>, verdict: PromiseLike<boolean>): void {
+  #await(entry: Entry<T>, verdict: Promise<boolean>): void {
     entry.state = 'checking';
-    this.#checking++;
+    const job = this.#checking.start();
     const end = (good: boolean): void => {
-      this.#checking--;
+      this.#checking.end(job);
       const waiter = this.#waiters.first;
       if (!good || this.#spent(entry)) this.#discard(entry);
       else if (waiter !== undefined) waiter.give(this.#hand(entry));
       else this.#rest(entry);
     };
     verdict.then(end, () => end(false));
+  }
+
+  /** Somebody gave up. If more is under way than those who are left need, the oldest of it is not to be counted on. */
+  #gaveUp(patienceMs: number): void {
+    if (this.#checking.awaited + this.#creating.awaited <= this.#waiters.size) return;
+    if (!this.#checking.forgo(patienceMs)) this.#creating.forgo(patienceMs);
   }
 
   /** Joins idle items and waiters, and makes items for the waiters that are left. */
@@ -317,12 +302,12 @@ export class Pool<T> {
 
   #serveOnce(): void {
     const { validate } = this.#settings;
-    while (this.#waiters.size > this.#checking) {
+    while (this.#waiters.size > this.#checking.awaited) {
       const entry = this.#takeIdle();
       if (entry === undefined) break;
       if (validate !== undefined) {
         const verdict = this.#judge(entry, validate);
-        if (isThenable(verdict)) {
+        if (verdict instanceof Promise) {
           this.#await(entry, verdict);
           continue;
         }
@@ -339,7 +324,8 @@ export class Pool<T> {
       }
       waiter.give(this.#hand(entry));
     }
-    while (this.#waiters.size > this.#checking + this.#creating && this.#room() > 0) this.#create(true);
+    while (this.#waiters.size > this.#checking.awaited + this.#creating.awaited && this.#room() > 0)
+      this.#create(true);
   }
 
   #fillUp(): void {
@@ -349,34 +335,30 @@ export class Pool<T> {
 
   /** Starts one construction; `wanted`: somebody waits for it and hears of its failure. */
   #create(wanted: boolean): void {
-    this.#creating++;
+    const job = this.#creating.start();
     const generation = this.#generation;
-    let made: T | PromiseLike<T>;
-    try {
-      made = this.#settings.create();
-    } catch (error) {
-      made = Promise.reject(error); // a failure always comes later, so that it cannot recurse
-    }
-    if (isThenable(made)) {
+    let made = call(this.#settings.create);
+    if (made instanceof Failure) made = Promise.reject(made.error); // always later, so that it cannot recurse
+    if (made instanceof Promise) {
       made.then(
-        (item) => this.#created(item, generation),
-        (error: unknown) => this.#notCreated(error, wanted),
+        (item) => this.#created(job, item, generation),
+        (error: unknown) => this.#notCreated(job, error, wanted),
       );
     } else {
-      this.#created(made, generation);
+      this.#created(job, made, generation);
     }
   }
 
-  #created(item: T, generation: number): void {
-    this.#creating--;
+  #created(job: Job, item: T, generation: number): void {
     if (this.#entries.has(item)) {
-      this.#creating++;
       this.#notCreated(
+        job,
         new InvalidArgument('create', 'a function that gives a new item each time', item),
         true,
       );
       return;
     }
+    this.#creating.end(job);
     const now = performance.now();
     const entry: Entry<T> = { item, born: now, generation, state: 'idle', uses: 0, idleSince: now };
     this.#entries.set(item, entry);
@@ -389,8 +371,8 @@ export class Pool<T> {
     if (this.#retry.reset()) this.#fillUp();
   }
 
-  #notCreated(error: unknown, wanted: boolean): void {
-    this.#creating--;
+  #notCreated(job: Job, error: unknown, wanted: boolean): void {
+    this.#creating.end(job);
     const waiter = wanted ? this.#waiters.first : undefined;
     if (waiter !== undefined) waiter.fail(error);
     else if (this.#closed === undefined) this.#settings.onError(error);
@@ -405,16 +387,13 @@ export class Pool<T> {
     this.#entries.delete(entry.item);
     const { destroy, onError } = this.#settings;
     if (destroy !== undefined) {
-      try {
-        const done = destroy(entry.item);
-        if (isThenable(done)) {
-          const ended: Promise<void> = Promise.resolve(done)
-            .then(() => {}, onError)
-            .finally(() => this.#destroying.delete(ended));
-          this.#destroying.add(ended);
-        }
-      } catch (error) {
-        onError(error);
+      const done = call(destroy, entry.item);
+      if (done instanceof Failure) onError(done.error);
+      if (done instanceof Promise) {
+        const ended: Promise<void> = done
+          .then(() => {}, onError)
+          .finally(() => this.#destroying.delete(ended));
+        this.#destroying.add(ended);
       }
     }
     this.#checkGone();

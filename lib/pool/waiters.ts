@@ -7,6 +7,8 @@ import { TimeoutError } from '../errors';
 
 /** setTimeout's longest delay; longer ones would fire at once. */
 const kMaxDelayMs = 2 ** 31 - 1;
+/** A signal may be a deadline, or a caller who went away at once: what was begun for him just now is for the next. */
+const kPatienceMs = 100;
 
 export class Waiter<T> {
   previous: Waiter<T> | undefined;
@@ -31,7 +33,7 @@ export class Waiter<T> {
     this.signal = signal;
     if (timeoutMs <= kMaxDelayMs) {
       this.#timer = setTimeout(
-        () => this.fail(new TimeoutError(`no item became free within ${timeoutMs} ms`)),
+        () => this.giveUp(new TimeoutError(`no item became free within ${timeoutMs} ms`), 0),
         timeoutMs,
       );
     }
@@ -43,6 +45,13 @@ export class Waiter<T> {
 
   fail(reason: unknown): void {
     if (this.#leave()) this.#reject(reason);
+  }
+
+  /** Fails without having got anything. `patienceMs`: what is under way for less than this was not too slow. */
+  giveUp(reason: unknown, patienceMs: number): void {
+    if (!this.waiting) return;
+    this.fail(reason);
+    this.#list.gaveUp(patienceMs);
   }
 
   #leave(): boolean {
@@ -65,6 +74,12 @@ export class Waiters<T> {
   #last: Waiter<T> | undefined;
   readonly #signals = new Map<AbortSignal, Listening<T>>();
   size = 0;
+  /** Hears that one has given up. */
+  readonly gaveUp: (patienceMs: number) => void;
+
+  constructor(gaveUp: (patienceMs: number) => void) {
+    this.gaveUp = gaveUp;
+  }
 
   add(waiter: Waiter<T>): void {
     waiter.previous = this.#last;
@@ -93,7 +108,7 @@ export class Waiters<T> {
       listening = {
         waiters,
         onAbort: () => {
-          for (const each of [...waiters]) each.fail(signal.reason);
+          for (const each of [...waiters]) each.giveUp(signal.reason, kPatienceMs);
         },
       };
       this.#signals.set(signal, listening);

@@ -1,0 +1,37 @@
+// Constructions, or checks, that are under way, and how many of them those who wait can count on. One that took longer than its
+// waiter had time may never end (a server that does not answer): whoever comes then gets another, if there is room.
+
+/** One that is under way. */
+export interface Job {
+  readonly since: number;
+}
+
+export class Jobs {
+  /** Oldest first. */
+  readonly #awaited = new Set<Job>();
+  /** Under way, those that nobody counts on included. */
+  count = 0;
+
+  /** Those that somebody may count on. */
+  get awaited(): number {
+    return this.#awaited.size;
+  }
+
+  start(): Job {
+    const job = { since: performance.now() };
+    this.#awaited.add(job);
+    this.count++;
+    return job;
+  }
+
+  end(job: Job): void {
+    this.#awaited.delete(job);
+    this.count--;
+  }
+
+  /** A waiter gave up: the oldest, if it is under way for at least `ms`, is counted on no more. Whether there was one. */
+  forgo(ms: number): boolean {
+    for (const job of this.#awaited) return performance.now() - job.since >= ms && this.#awaited.delete(job);
+    return false;
+  }
+}
