@@ -258,6 +258,9 @@ Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
   span->state = Span::State::none;
   span->resident = resident;
   const uint32_t page = span->first_page;
+  const auto number = static_cast<uint32_t>(span - records_);
+  // Before room is made: the rest may be what gives way, and looks for a free neighbour here when it comes back.
+  span_at_[page] = span_at_[page + pages - 1] = number;
   const uint32_t more = resident < pages ? coming_along(page + pages) : 0;
   if (!make_room(pages - resident + more)) {
     insert(span);
@@ -265,10 +268,7 @@ Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
     return nullptr;
   }
   if (more > 0) came_along(page + pages, more);
-  const auto number = static_cast<uint32_t>(span - records_);
   std::memset(page_class_ + page, 0, pages);
-  span_at_[page] = number;
-  span_at_[page + pages - 1] = number;
   // a statistic; what raises it holds mutex_
   resident_pages_.fetch_add(pages - resident, std::memory_order_relaxed);
   decay.took_again(pages - resident);

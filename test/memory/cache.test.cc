@@ -283,6 +283,47 @@ TEST_CASE("the limit is a refusal, and room made again is used again") {
   set_limit(kUnlimited);
 }
 
+TEST_CASE("a limit that moves while blocks live: what gives way is joined with its neighbours and with nothing else") {
+  const uint64_t seed = test::seed();
+  CAPTURE(seed);
+  Random random(seed);
+  {
+    Cache cache;
+    std::vector<Live> live;
+    std::map<uintptr_t, size_t> ranges;  // start -> bytes
+    for (int step = 0; step < 8'000; step++) {
+      if (random.below(4) == 0) set_limit(stats().committed_bytes + random.below(1u << 18));
+      if (random.below(100) < 55 || live.empty()) {
+        const size_t bytes = random.below(4) ? random.below(200'000) : random_size(random);
+        auto* p = static_cast<char*>(cache.allocate(bytes));
+        if (!p) continue;
+        const auto at = reinterpret_cast<uintptr_t>(p);
+        auto next = ranges.lower_bound(at);
+        if (next != ranges.end()) REQUIRE(at + bytes <= next->first);
+        if (next != ranges.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second <= at);
+        ranges.emplace(at, bytes ? bytes : 1);
+        live.push_back({p, bytes, static_cast<char>(random.next())});
+        fill(live.back());
+      } else {
+        const size_t i = random.below(live.size());
+        REQUIRE(intact(live[i]));
+        ranges.erase(reinterpret_cast<uintptr_t>(live[i].at));
+        cache.free(live[i].at);
+        live[i] = live.back();
+        live.pop_back();
+      }
+    }
+    for (const Live& block : live) {
+      REQUIRE(intact(block));
+      cache.free(block.at);
+    }
+    set_limit(kUnlimited);
+  }
+  (void)purge();
+  CHECK(stats().in_use_bytes == 0);
+  CHECK(stats().committed_bytes == 0);
+}
+
 TEST_CASE("sizes that no machine has are refused") {
   Cache cache;
   CHECK(cache.allocate(SIZE_MAX) == nullptr);
