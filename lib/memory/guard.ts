@@ -84,6 +84,18 @@ function framesOf(stack: unknown): string[] {
   return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
 }
 
+/** A place each as one string: else each allocation would hold the text of a whole stack. */
+const places = new Map<string, string>();
+const kMaxPlaces = 10_000;
+
+function placeOnce(place: string): string {
+  const known = places.get(place);
+  if (known !== undefined) return known;
+  if (places.size >= kMaxPlaces) places.clear(); // code that is made at run time has no end of them
+  places.set(place, place);
+  return place;
+}
+
 /** The caller's frame outside this folder. */
 export function callSite(): string {
   const before = Error.stackTraceLimit;
@@ -93,7 +105,7 @@ export function callSite(): string {
   Error.stackTraceLimit = before;
   const frames = framesOf(holder.stack);
   const frame = frames.find((line) => !line.includes(__dirname)) ?? frames.at(-1) ?? '';
-  return frame.trim() || 'at an unknown place';
+  return placeOnce(frame.trim() || 'at an unknown place');
 }
 
 export class Guard {
