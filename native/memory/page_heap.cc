@@ -259,7 +259,8 @@ Span* PageHeap::allocate(uint32_t pages, Span::State state) noexcept {
   span->resident = resident;
   const uint32_t page = span->first_page;
   const auto number = static_cast<uint32_t>(span - records_);
-  // Before room is made: the rest may be what gives way, and looks for a free neighbour here when it comes back.
+  // Before room is made: the rest may be what gives way, and looks for a free neighbour here when it comes
+  // back.
   span_at_[page] = span_at_[page + pages - 1] = number;
   const uint32_t more = resident < pages ? coming_along(page + pages) : 0;
   if (!make_room(pages - resident + more)) {

@@ -283,7 +283,9 @@ TEST_CASE("the limit is a refusal, and room made again is used again") {
   set_limit(kUnlimited);
 }
 
-TEST_CASE("a limit that moves while blocks live: what gives way is joined with its neighbours and with nothing else") {
+TEST_CASE(
+    "a limit that moves while blocks live: what gives way is joined with its neighbours and with nothing "
+    "else") {
   const uint64_t seed = test::seed();
   CAPTURE(seed);
   Random random(seed);
