@@ -100,6 +100,15 @@ Napi::Value limit_heap(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+/** scavenge(): how many milliseconds later another call will have something to give back; -1: not before
+ * more becomes free. */
+Napi::Value scavenge_heap(const Napi::CallbackInfo& info) {
+  constexpr size_t kMostBytes = 4u << 20;  // as sysmon, a millisecond or two
+  constexpr double kPauseMs = 5, kPeriodMs = memory::kScavengePeriodNs / 1'000'000;
+  const bool more = memory::scavenge(os::monotonic_ns(), kMostBytes) >= kMostBytes;
+  return Napi::Number::New(info.Env(), more ? kPauseMs : memory::scavenge_pending() ? kPeriodMs : -1);
+}
+
 Napi::Value purge_heap(const Napi::CallbackInfo& info) {
   env_local(info.Env()).cache.flush();
   return Napi::Number::New(info.Env(), static_cast<double>(memory::purge()));
@@ -113,6 +122,7 @@ Napi::Object init_memory(Napi::Env env) {
   exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
   exports.Set("publish", Napi::Function::New(env, publish_heap, "publish"));
   exports.Set("limit", Napi::Function::New(env, limit_heap, "limit"));
+  exports.Set("scavenge", Napi::Function::New(env, scavenge_heap, "scavenge"));
   exports.Set("purge", Napi::Function::New(env, purge_heap, "purge"));
 #if defined(NDEBUG)
   exports.Set("debug", Napi::Boolean::New(env, false));

@@ -1,9 +1,11 @@
 // tailrace/memory on the native backend, and what only it has: pages that go back, the core's heap.
 
 import * as assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import { backend } from '../../lib/backend/select';
@@ -17,6 +19,8 @@ import { decaysInWorkers } from './decay-worker';
 import { front } from './front';
 import { guarded } from './guard';
 import { misuse } from './misuse';
+
+const run = promisify(execFile);
 
 onNative();
 conformance('native').run();
@@ -124,6 +128,28 @@ async function limited(heap: CoreHeap, spare: number, run: () => unknown): Promi
     heap.limit(Infinity);
   }
 }
+
+test('what a large text has left in the core goes back though nothing else happens', async () => {
+  const program = `
+    const { json, memory } = require(${JSON.stringify(resolve(__dirname, '../../lib'))});
+    const text = Buffer.from('[' + '{"a":[1,2,3],"b":"text"},'.repeat(400000) + '1]');
+    const heap = memory.coreHeap();
+    const before = heap.stats().committed;
+    for (const use of [() => json.open(text).close(), () => json.validate(text), () => json.parse(text)]) use();
+    const most = heap.stats().committed;
+    const began = Date.now();
+    const look = setInterval(() => {
+      const { committed, inUse } = heap.stats();
+      const left = committed - inUse;
+      if (left > (most - before) / 8 && Date.now() - began < 8000) return;
+      clearInterval(look);
+      console.log(JSON.stringify({ before, most, left }));
+    }, 100);`;
+  const { stdout } = await run(process.execPath, ['-e', program]);
+  const { before, most, left } = JSON.parse(stdout) as Record<string, number>;
+  assert.ok(most! - before! > 4e6, stdout);
+  assert.ok(left! <= (most! - before!) / 8, stdout);
+});
 
 test('coreHeap: a limit that is reached is a named error, and lifting it is all it takes', async () => {
   const heap = coreHeap();

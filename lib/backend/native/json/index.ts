@@ -5,6 +5,7 @@ import { constants } from 'node:buffer';
 import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
 import { exact, parseBytes, parseString } from '../../json/parse';
 import type { NativeAddon } from '../../load';
+import { kWorthBytes, scavengeSoon } from '../scavenge';
 import {
   type AddonJson,
   kDeepest,
@@ -113,6 +114,11 @@ function make(addon: NativeAddon): JsonBackend {
     }
   }
 
+  /** What the core needed for a text so large goes back in time. */
+  function seeTo(bytes: number): void {
+    if (bytes >= kWorthBytes) scavengeSoon(addon);
+  }
+
   /** After a text that needed more room than is kept in any case. */
   function trim(): void {
     if (
@@ -145,6 +151,7 @@ function make(addon: NativeAddon): JsonBackend {
     left = typeof blobs === 'number' ? blobs : 0;
     if (typeof blobs === 'number' || (options !== undefined && needsCare(options))) return undefined;
     const value = tape.build(blobs);
+    seeTo(size);
     if (tape.words.length > kKeptWords || tape.doubles.length > kKeptDoubles) trim();
     return value;
   }
@@ -184,6 +191,7 @@ function make(addon: NativeAddon): JsonBackend {
 
   /** What can be outlined. */
   function fitting(input: string | Uint8Array): string | Uint8Array {
+    seeTo(input.length);
     if (input.length > kMostOutlined) throw exact().tooLarge('2 GB');
     return input;
   }
@@ -205,6 +213,7 @@ function make(addon: NativeAddon): JsonBackend {
     validate(input: string | Uint8Array, options: JsonParseOptions | undefined): boolean {
       if (typeof input === 'string' || input.length > kMostOutlined)
         return fallback().validate(input, options);
+      seeTo(input.length);
       const depth = options?.maxDepth ?? kJsonNoDepthLimit;
       // without memory of the core's, V8's answers
       return (
@@ -213,6 +222,7 @@ function make(addon: NativeAddon): JsonBackend {
     },
     minify(input: string | Uint8Array): Buffer {
       if (typeof input === 'string') return fallback().minify(input);
+      seeTo(input.length);
       const good =
         input.length > kMostOutlined
           ? fallback().validate(input, undefined)
@@ -230,6 +240,7 @@ function make(addon: NativeAddon): JsonBackend {
       return joiner(bytes, start, end, maxLine, values);
     },
     linesEnded() {
+      scavengeSoon(addon);
       native.linesEnded();
       (addon.jsonSchema as AddonJsonSchema).linesEnded();
     },
