@@ -5,7 +5,7 @@ import { lazyFunction } from '../backend/lazy';
 import { minify as minifyText, parse as parseText, validate as validateText } from './parse';
 
 export { JsonSchemaDefinitionError, JsonSchemaError, type JsonSchemaIssue, JsonSyntaxError } from '../errors';
-export type { JsonStream, ResponseLike } from './chunks';
+export type { JsonStream, ResponseLike, TextDecoderLike, WebStreamLike } from './chunks';
 export type { JsonDocument, JsonHandle, JsonTypeName, JsonValue, OpenAsyncOptions } from './document';
 export type { EncodeOptions } from './encode';
 export type { JsonInput } from './input';
