@@ -2,10 +2,10 @@
 // being destroyed. All but the last count against `max`, and whatever fails on the way is destroyed, so that no
 // socket is left open by a pool that has forgotten it.
 //
-// Waiters are served in their order; idle items the newest first. Whenever something changes, #serve() joins what is idle with who waits, and starts as many
-// constructions as there are waiters without one.
+// Waiters are served in their order; idle items the newest first. Whenever something changes, #serve() joins what is idle
+// with who waits, and starts as many constructions as there are waiters without one.
 
-import { ClosedError, InvalidArgument, QueueFullError, TailraceError } from '../errors';
+import { ClosedError, InvalidArgument, onlyKnown, QueueFullError, TailraceError } from '../errors';
 import { call, Failure } from './hooks';
 import { type Entry, IdleList } from './idle';
 import { type Job, Jobs } from './jobs';
@@ -26,6 +26,8 @@ export interface AcquireOptions {
   /** Instead of the pool's acquireTimeoutMs. */
   timeoutMs?: number | undefined;
 }
+
+const kAcquireNames = ['signal', 'timeoutMs'];
 
 export class Pool<T> {
   readonly #settings: PoolSettings<T>;
@@ -199,6 +201,7 @@ export class Pool<T> {
     if (typeof options !== 'object' || options === null) {
       throw new InvalidArgument('options', 'an object', options);
     }
+    onlyKnown(options, kAcquireNames);
     const { signal } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new InvalidArgument('signal', 'an AbortSignal', signal);

@@ -395,6 +395,7 @@ test('bad options are named', async () => {
   const { items } = numbered();
   await assert.rejects(items.acquire({ timeoutMs: -1 }), /"timeoutMs"/);
   await assert.rejects(items.acquire({ signal: 5 as unknown as AbortSignal }), /"signal"/);
+  await assert.rejects(items.acquire({ timeout: 5 } as never), /"timeout"/);
   await assert.rejects(items.use(5 as unknown as () => void), /"run"/);
 });
 
