@@ -218,9 +218,8 @@ export class JsonSchemaDefinitionError extends TypeError {
   readonly problem: string;
 
   constructor(code: `ERR_TAILRACE_JSON_SCHEMA_${string}`, path: string, problem: string, where?: string) {
-    super(
-      `${where === undefined ? '' : `"${where}" is no `}JSON Schema that can be compiled: ${path} ${problem}`,
-    );
+    const what = where === undefined ? 'The JSON Schema cannot' : `"${where}" is a JSON Schema that cannot`;
+    super(`${what} be compiled: ${path} ${problem}`);
     this.code = code;
     this.path = path;
     this.problem = problem;
