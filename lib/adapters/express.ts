@@ -143,6 +143,11 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
   const type = options.type || 'application/json';
   const defaultCharset = options.defaultCharset || 'utf-8';
   if (verify && typeof verify !== 'function') throw new InvalidArgument('verify', 'a function', verify);
+  const isTypes = (Array.isArray(type) ? type : [type]).every((each) => typeof each === 'string');
+  if (typeof type !== 'function' && !isTypes)
+    throw new InvalidArgument('type', 'a media type, an array of them or a function', type);
+  if (typeof defaultCharset !== 'string')
+    throw new InvalidArgument('defaultCharset', 'a string', defaultCharset);
   const limit = bytesOf(options.limit);
   const inflate = options.inflate !== false;
   const parser: Parser = {

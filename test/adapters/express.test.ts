@@ -269,6 +269,8 @@ test('options are checked where they are given', () => {
   ]) {
     assert.throws(() => json(options as never), TypeError, JSON.stringify(options));
   }
+  for (const [name, value] of Object.entries({ type: 5, defaultCharset: 5 }))
+    assert.throws(() => json({ [name]: value }), { code: 'ERR_TAILRACE_INVALID_ARG', argument: name });
   json({ limit: null, extended: true } as never);
 });
 
