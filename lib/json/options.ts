@@ -23,7 +23,7 @@ export interface ParseOptions {
   utf8?: 'replace' | 'error';
   /**
    * How strings are kept: 'flat' copies each, 'sliced' lets them share pieces of up to 64 KB and keep them alive, 'auto'
-   * (default) shares as long as a kept string never pins more than 2 KB.
+   * (default) shares as long as a kept string never pins more than 2 KB, or 4 KB of a decoder's.
    */
   strings?: 'auto' | 'flat' | 'sliced';
 }

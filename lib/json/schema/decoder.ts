@@ -47,16 +47,20 @@ export function formatsOf(formats: unknown): Readonly<Record<string, FormatCheck
   return formats as Record<string, FormatCheck>;
 }
 
-/** The tape of a backend knows JSON.parse's own options and, for bytes that are not UTF-8, both of them: it takes neither. */
+/**
+ * The tape of a backend knows JSON.parse's own options and, for bytes that are not UTF-8, both of them: it takes neither. Its
+ * strings share pieces of 4 KB.
+ */
 function isPlain(options: JsonParseOptions | undefined): boolean {
   if (options === undefined) return true;
-  const { integers, duplicateKeys, maxDepth, protoAction, constructorAction } = options;
+  const { integers, duplicateKeys, maxDepth, protoAction, constructorAction, strings } = options;
   return (
     integers === 'number' &&
     duplicateKeys === 'last' &&
     maxDepth >= 0xffff_ffff &&
     protoAction === 'ignore' &&
-    constructorAction === 'ignore'
+    constructorAction === 'ignore' &&
+    strings !== 'flat'
   );
 }
 
