@@ -139,7 +139,7 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument('options', 'an object', options);
   const { verify, reviver } = options;
-  // nothing said, in whatever way
+  // what is falsy is the default, as in body-parser
   const type = options.type || 'application/json';
   const defaultCharset = options.defaultCharset || 'utf-8';
   if (verify && typeof verify !== 'function') throw new InvalidArgument('verify', 'a function', verify);

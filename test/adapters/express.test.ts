@@ -271,7 +271,7 @@ test('options are checked where they are given', () => {
   }
   for (const [name, value] of Object.entries({ type: 5, defaultCharset: 5 }))
     assert.throws(() => json({ [name]: value }), { code: 'ERR_TAILRACE_INVALID_ARG', argument: name });
-  json({ limit: null, extended: true } as never);
+  json({ limit: null, type: null, defaultCharset: '', extended: true } as never);
 });
 
 test.run();
