@@ -190,7 +190,10 @@ test('what has no place in JSON is refused when it is compiled', () => {
   const { Type } = TypeBox34;
   for (const schema of [Type.Date(), Type.BigInt(), Type.Undefined(), Type.RegExp('^a')])
     assert.throws(() => json.decoder(schema), isA(json.JsonSchemaDefinitionError));
-  assert.throws(() => json.decoder({ typ: 'null' }), /^The JSON Schema cannot be compiled: #\/typ is a keyword/);
+  assert.throws(
+    () => json.decoder({ typ: 'null' }),
+    /^The JSON Schema cannot be compiled: #\/typ is a keyword/,
+  );
 });
 
 test('members that only unevaluatedProperties knows are kept when it has a schema', () => {
