@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { JsonSchemaDefinitionError } from '../../errors';
-import { badSchema, checkKeywords, isRecord, type Schema, type SchemaObject } from './keywords';
+import { badSchema, checkKeywords, isRecord, kReadKeywords, type Schema, type SchemaObject } from './keywords';
 
 /** Says whether a string has a format. */
 export type FormatCheck = RegExp | ((value: string) => boolean);
@@ -65,10 +65,29 @@ export function pointerStep(name: string): string {
   return name.includes('~') || name.includes('/') ? name.replace(/~/g, '~0').replace(/\//g, '~1') : name;
 }
 
-/** Its keywords as they are now: what is made of them later must not see what its owner has changed meanwhile. */
+/** A value of JSON; what is no object or array stays as it is. */
+function copyOfValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOfValue);
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, copyOfValue(each)]));
+}
+
+/** Keywords whose arguments are no schemas, which are copied one by one, and hold more than scalars. */
+const kOfValues: ReadonlySet<string> = new Set(['const', 'enum', 'dependentRequired']);
+
+/**
+ * Its keywords as they are now: what is made of them later must not see what its owner has changed meanwhile. Inherited ones
+ * too, and those of a class's accessors: what is left out here would be a check that silently never happens.
+ */
 function copyOf(schema: SchemaObject): SchemaObject {
   const copy: Record<string, unknown> = { ...schema };
-  for (const [keyword, value] of Object.entries(copy)) if (Array.isArray(value)) copy[keyword] = [...value];
+  for (const keyword of kReadKeywords) {
+    if (!Object.hasOwn(copy, keyword) && schema[keyword] !== undefined) copy[keyword] = schema[keyword];
+  }
+  for (const [keyword, value] of Object.entries(copy)) {
+    if (kOfValues.has(keyword)) copy[keyword] = copyOfValue(value);
+    else if (Array.isArray(value)) copy[keyword] = [...value];
+  }
   return copy;
 }
 

@@ -269,4 +269,40 @@ test('a schema that is changed later is the one it was', () => {
   assert.throws(() => encode({ a: '1', c: 1 }), /must be integer/);
 });
 
+test('also inside of const, enum and dependentRequired', () => {
+  const cases: [Record<string, unknown>, string, string][] = [
+    [{ const: { a: [1] } }, '{"a":[1]}', '{"a":[2]}'],
+    [{ enum: [{ a: [1] }] }, '{"a":[1]}', '{"a":[2]}'],
+    [{ dependentRequired: { a: ['b'] } }, '{"a":1,"b":1}', '{"a":1}'],
+  ];
+  for (const [schema, good, bad] of cases) {
+    const decode = json.decoder<unknown>(schema);
+    const encode = json.encoder<unknown>(schema);
+    // biome-ignore lint/suspicious/noExplicitAny: any of three shapes
+    const { const: value, enum: values, dependentRequired: names } = schema as any;
+    if (names === undefined) (value ?? values[0]).a[0] = 2;
+    else names.a.pop();
+    assert.equal(decode(good), JSON.parse(good));
+    assert.throws(() => decode(bad), /must/);
+    assert.is(encode(JSON.parse(good)).toString(), good);
+    assert.throws(() => encode(JSON.parse(bad)), /must/);
+  }
+});
+
+test('keywords that a schema inherits, or has by accessors of its class, are keywords', () => {
+  class Text {
+    get type() {
+      return 'string';
+    }
+  }
+  const hidden = Object.defineProperty({}, 'type', { value: 'string' });
+  for (const schema of [Object.create({ type: 'string' }), new Text(), hidden]) {
+    const decode = json.decoder<unknown>(schema);
+    assert.is(decode('"a"'), 'a');
+    assert.throws(() => decode('1'), /must be string/);
+    assert.throws(() => json.encoder<unknown>(schema)(1), /must be string/);
+  }
+  assert.throws(() => json.decoder(Object.create({ type: 'text' })), /#\/type must be/);
+});
+
 test.run();
