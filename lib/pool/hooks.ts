@@ -15,6 +15,12 @@ function isThenable<V>(value: V | PromiseLike<V>): value is PromiseLike<V> {
   );
 }
 
+/** Promise.resolve() gives a promise of the language's back as it is, also one with a `then` of its own. */
+function promiseOf<V>(value: PromiseLike<V>): Promise<V> {
+  const promise = Promise.resolve(value);
+  return promise.then === Promise.prototype.then ? promise : new Promise((resolve) => resolve(promise));
+}
+
 /** Calls a hook and never throws. Whatever thenable it gives is a promise of the language's own then. */
 export function call<A extends unknown[], V>(
   hook: (...args: A) => V | PromiseLike<V>,
@@ -22,7 +28,7 @@ export function call<A extends unknown[], V>(
 ): V | Promise<V> | Failure {
   try {
     const value = hook(...args);
-    return isThenable(value) ? Promise.resolve(value) : value;
+    return isThenable(value) ? promiseOf(value) : value;
   } catch (error) {
     return new Failure(error);
   }

@@ -4,6 +4,8 @@
 /** One that is under way. */
 export interface Job {
   readonly since: number;
+  /** Whoever it was for went away before: it has until then to be of use to others. */
+  until: number;
 }
 
 export class Jobs {
@@ -18,7 +20,7 @@ export class Jobs {
   }
 
   start(): Job {
-    const job = { since: performance.now() };
+    const job = { since: performance.now(), until: Infinity };
     this.#awaited.add(job);
     this.count++;
     return job;
@@ -33,5 +35,23 @@ export class Jobs {
   forgo(ms: number): boolean {
     for (const job of this.#awaited) return performance.now() - job.since >= ms && this.#awaited.delete(job);
     return false;
+  }
+
+  /** Or, as none is that old: the oldest is counted on until it is. Whether there was one. */
+  forgoLater(ms: number): boolean {
+    for (const job of this.#awaited) {
+      if (job.until !== Infinity) continue;
+      job.until = job.since + ms;
+      return true;
+    }
+    return false;
+  }
+
+  /** Forgoes those whose time is over: to be called before they are counted. */
+  review(): void {
+    for (const job of this.#awaited) {
+      if (job.until === Infinity || performance.now() < job.until) return;
+      this.#awaited.delete(job);
+    }
   }
 }

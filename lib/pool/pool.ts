@@ -282,7 +282,8 @@ export class Pool<T> {
   /** Somebody gave up. If more is under way than those who are left need, the oldest of it is not to be counted on. */
   #gaveUp(patienceMs: number): void {
     if (this.#checking.awaited + this.#creating.awaited <= this.#waiters.size) return;
-    if (!this.#checking.forgo(patienceMs)) this.#creating.forgo(patienceMs);
+    if (this.#checking.forgo(patienceMs) || this.#creating.forgo(patienceMs)) return;
+    if (!this.#checking.forgoLater(patienceMs)) this.#creating.forgoLater(patienceMs);
   }
 
   /** Joins idle items and waiters, and makes items for the waiters that are left. */
@@ -305,6 +306,8 @@ export class Pool<T> {
 
   #serveOnce(): void {
     const { validate } = this.#settings;
+    this.#checking.review();
+    this.#creating.review();
     while (this.#waiters.size > this.#checking.awaited) {
       const entry = this.#takeIdle();
       if (entry === undefined) break;

@@ -74,6 +74,20 @@ test('the same by a signal, and by one that comes at once', async () => {
   }
 });
 
+test('what a caller began who went away at once is not counted on for ever', async () => {
+  let calls = 0;
+  const create = () => (++calls === 1 ? never : { id: calls, good: true });
+  const { items } = numbered({ create, max: 2 });
+  const controller = new AbortController();
+  const gone = items.acquire({ signal: controller.signal });
+  controller.abort();
+  await assert.rejects(gone, { name: 'AbortError' });
+  await sleep(110);
+  const item = await Promise.race([items.acquire(), sleep(1000)]);
+  assert.equal(item?.id, 2);
+  assert.deepEqual(counts(items), [2, 0, 0]);
+});
+
 test('a check that never ends: another idle item is handed out', async () => {
   let hangs = false;
   const validate = (): boolean | Promise<boolean> => (hangs ? never : true);
@@ -130,6 +144,33 @@ test('thenables that throw', async () => {
       assert.equal(errors.length, hook === 'validate' ? 0 : 1, hook);
       assert.equal(items.size, 1);
     }
+  }
+});
+
+test("a promise of the language's with a then of its own", async () => {
+  for (const { then } of [
+    {
+      // biome-ignore lint/suspicious/noThenProperty: as above
+      then(): never {
+        throw new Error('called');
+      },
+    },
+    {
+      // biome-ignore lint/suspicious/noThenProperty: as above
+      then(_: unknown, failed: (error: Error) => void): void {
+        failed(new Error('called'));
+        failed(new Error('again'));
+      },
+    },
+  ]) {
+    let wrong = true;
+    const create = () =>
+      wrong ? Object.assign(Promise.resolve(), { then }) : { id: 1, good: true };
+    const { items } = numbered({ create: create as () => Item, max: 1 });
+    await assert.rejects(items.acquire(), /called/);
+    assert.deepEqual(counts(items), [0, 0, 0]);
+    wrong = false;
+    assert.equal((await items.acquire()).id, 1);
   }
 });
 
