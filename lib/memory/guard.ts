@@ -78,10 +78,15 @@ function canaries(arena: Arena, number: number, view: Buffer): { where: string; 
 /** Which scope of any guarded slab the code that runs now belongs to. */
 const currentScope = new AsyncLocalStorage<ScopeRecord>();
 
-/** What the program's Error.prepareStackTrace makes of a stack is a string, a list of call sites, or anything. */
-function framesOf(stack: unknown): string[] {
-  if (Array.isArray(stack)) return stack.map((site) => `at ${site}`);
-  return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
+/** What the program's Error.prepareStackTrace makes of a stack is a string, a list of call sites, or anything; or it throws. */
+function framesOf(holder: { readonly stack?: unknown }): string[] {
+  try {
+    const { stack } = holder;
+    if (Array.isArray(stack)) return stack.map((site) => `at ${site}`);
+    return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** A place each as one string: else each allocation would hold the text of a whole stack. */
@@ -103,7 +108,7 @@ export function callSite(): string {
   const holder: { stack?: unknown } = {};
   Error.captureStackTrace(holder, callSite);
   Error.stackTraceLimit = before;
-  const frames = framesOf(holder.stack);
+  const frames = framesOf(holder);
   const frame = frames.find((line) => !line.includes(__dirname)) ?? frames.at(-1) ?? '';
   return placeOnce(frame.trim() || 'at an unknown place');
 }

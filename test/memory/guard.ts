@@ -119,7 +119,10 @@ export function guarded(name: string) {
     const memory = slab({ guard: true });
     const before = Error.prepareStackTrace;
     const buffers: Buffer[] = [];
-    for (const prepare of [(_: unknown, sites: unknown[]) => sites, () => undefined, () => 7]) {
+    const fails = () => {
+      throw new Error('prepare');
+    };
+    for (const prepare of [(_: unknown, sites: unknown[]) => sites, () => undefined, () => 7, fails]) {
       Error.prepareStackTrace = prepare;
       try {
         buffers.push(memory.alloc(10));
