@@ -164,8 +164,7 @@ test("a promise of the language's with a then of its own", async () => {
     },
   ]) {
     let wrong = true;
-    const create = () =>
-      wrong ? Object.assign(Promise.resolve(), { then }) : { id: 1, good: true };
+    const create = () => (wrong ? Object.assign(Promise.resolve(), { then }) : { id: 1, good: true });
     const { items } = numbered({ create: create as () => Item, max: 1 });
     await assert.rejects(items.acquire(), /called/);
     assert.deepEqual(counts(items), [0, 0, 0]);

@@ -101,7 +101,13 @@ const kShapes: Readonly<Record<string, readonly [Shape, string]>> = {
 };
 
 /** Those that the compiler reads, wherever a schema has them from. */
-export const kReadKeywords: readonly string[] = [...Object.keys(kShapes), '$id', '$anchor', '$defs', 'definitions'];
+export const kReadKeywords: readonly string[] = [
+  ...Object.keys(kShapes),
+  '$id',
+  '$anchor',
+  '$defs',
+  'definitions',
+];
 
 /** Whether a keyword says something of its own, next to $ref. */
 export const isRuleBesideRef = (keyword: string): boolean =>

@@ -3,7 +3,14 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { JsonSchemaDefinitionError } from '../../errors';
-import { badSchema, checkKeywords, isRecord, kReadKeywords, type Schema, type SchemaObject } from './keywords';
+import {
+  badSchema,
+  checkKeywords,
+  isRecord,
+  kReadKeywords,
+  type Schema,
+  type SchemaObject,
+} from './keywords';
 
 /** Says whether a string has a format. */
 export type FormatCheck = RegExp | ((value: string) => boolean);
