@@ -89,7 +89,7 @@ const kOfValues: ReadonlySet<string> = new Set(['const', 'enum', 'dependentRequi
 function copyOf(schema: SchemaObject): SchemaObject {
   const copy: Record<string, unknown> = { ...schema };
   for (const keyword of kReadKeywords) {
-    if (!Object.hasOwn(copy, keyword) && schema[keyword] !== undefined) copy[keyword] = schema[keyword];
+    if (copy[keyword] === undefined && schema[keyword] !== undefined) copy[keyword] = schema[keyword];
   }
   for (const [keyword, value] of Object.entries(copy)) {
     if (kOfValues.has(keyword)) copy[keyword] = copyOfValue(value);
