@@ -49,7 +49,10 @@ export function httpError(status: keyof typeof kClasses, message: string, more: 
   return Object.assign(error, more);
 }
 
-/** The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error: a text is the text of one. */
+/**
+ * The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error: a text is
+ * the text of one.
+ */
 export function asHttpError(status: 400 | 403, thrown: unknown, more: object): HttpError {
   if (typeof thrown === 'string') return httpError(status, thrown, more);
   const error = (thrown instanceof Error ? thrown : new Error(String(thrown))) as HttpError;

@@ -2,7 +2,7 @@
 // while the slab has arenas. It sets free views aside (size-heap.ts) and lets go of arenas that were idle for decayMs, a
 // little at a time: what one step may take is bounded in views and in bytes, and the rest comes a moment later.
 
-import { AsyncResource } from 'node:async_hooks';
+import { laterInBackground } from '../backend/background';
 import type { Arena } from './arena';
 import type { SizeHeap } from './size-heap';
 
@@ -12,9 +12,6 @@ const kStepBytes = 1 << 20;
 /** Between the steps of what is too much for one, and the least between two looks. */
 const kPauseMs = 10;
 const kMaxDelayMs = 2 ** 31 - 1;
-
-/** Timers are made as what loaded this module: else one would hold what AsyncLocalStorage has where a slab was used first. */
-const loader = new AsyncResource('tailrace:decay');
 
 /** What decays. */
 export interface Decaying {
@@ -43,8 +40,7 @@ export class Decay {
 
   #wait(ms: number): void {
     const delay = Math.min(kMaxDelayMs, Math.max(kPauseMs, ms));
-    this.#timer = loader.runInAsyncScope(() => setTimeout(() => this.#tick(), delay));
-    this.#timer.unref();
+    this.#timer = laterInBackground(() => this.#tick(), delay);
   }
 
   #tick(): void {

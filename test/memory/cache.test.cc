@@ -44,6 +44,22 @@ size_t random_size(Random& random) {
 
 void fill(const Live& live) { std::memset(live.at, live.mark, live.bytes); }
 
+/** What is in use: no two blocks overlap. */
+class Ranges {
+ public:
+  void take(const char* p, size_t bytes) {
+    const auto at = reinterpret_cast<uintptr_t>(p);
+    auto next = bytes_.lower_bound(at);
+    if (next != bytes_.end()) REQUIRE(at + bytes <= next->first);
+    if (next != bytes_.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second <= at);
+    bytes_.emplace(at, bytes ? bytes : 1);
+  }
+  void leave(const char* p) { bytes_.erase(reinterpret_cast<uintptr_t>(p)); }
+
+ private:
+  std::map<uintptr_t, size_t> bytes_;  // by where they begin
+};
+
 bool intact(const Live& live) {
   return std::all_of(live.at, live.at + live.bytes, [&](char c) { return c == live.mark; });
 }
@@ -75,7 +91,7 @@ TEST_CASE("random operations against a model: blocks never overlap, never change
   {
     auto caches = std::make_unique<Cache[]>(3);
     std::vector<Live> live;
-    std::map<uintptr_t, size_t> ranges;  // start -> bytes
+    Ranges ranges;
     uint64_t now = 1'000'000'000;
     for (int step = 0; step < 60'000; step++) {
       Cache& cache = caches[random.below(3)];
@@ -84,17 +100,13 @@ TEST_CASE("random operations against a model: blocks never overlap, never change
         const size_t bytes = random_size(random);
         auto* p = static_cast<char*>(cache.allocate(bytes));
         REQUIRE(p != nullptr);
-        const auto at = reinterpret_cast<uintptr_t>(p);
-        auto next = ranges.lower_bound(at);
-        if (next != ranges.end()) REQUIRE(at + bytes <= next->first);
-        if (next != ranges.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second <= at);
-        ranges.emplace(at, bytes ? bytes : 1);
+        ranges.take(p, bytes);
         live.push_back({p, bytes, static_cast<char>(random.next())});
         fill(live.back());
       } else {
         const size_t i = random.below(live.size());
         REQUIRE(intact(live[i]));
-        ranges.erase(reinterpret_cast<uintptr_t>(live[i].at));
+        ranges.leave(live[i].at);
         if (random.below(10) == 0)
           Cache::free_remote(live[i].at);
         else
@@ -292,24 +304,20 @@ TEST_CASE(
   {
     Cache cache;
     std::vector<Live> live;
-    std::map<uintptr_t, size_t> ranges;  // start -> bytes
+    Ranges ranges;
     for (int step = 0; step < 8'000; step++) {
       if (random.below(4) == 0) set_limit(stats().committed_bytes + random.below(1u << 18));
       if (random.below(100) < 55 || live.empty()) {
         const size_t bytes = random.below(4) ? random.below(200'000) : random_size(random);
         auto* p = static_cast<char*>(cache.allocate(bytes));
         if (!p) continue;
-        const auto at = reinterpret_cast<uintptr_t>(p);
-        auto next = ranges.lower_bound(at);
-        if (next != ranges.end()) REQUIRE(at + bytes <= next->first);
-        if (next != ranges.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second <= at);
-        ranges.emplace(at, bytes ? bytes : 1);
+        ranges.take(p, bytes);
         live.push_back({p, bytes, static_cast<char>(random.next())});
         fill(live.back());
       } else {
         const size_t i = random.below(live.size());
         REQUIRE(intact(live[i]));
-        ranges.erase(reinterpret_cast<uintptr_t>(live[i].at));
+        ranges.leave(live[i].at);
         cache.free(live[i].at);
         live[i] = live.back();
         live.pop_back();

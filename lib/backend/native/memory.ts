@@ -1,6 +1,6 @@
 // Memory on the native backend: the same arenas, whose free pages the addon can give back, and the core's heap.
 
-import { AsyncResource } from 'node:async_hooks';
+import { everyInBackground } from '../background';
 import type { CoreHeapStats, MemoryBackend } from '../contract';
 import { guardWanted, makeArena } from '../js/arena';
 import type { NativeAddon } from '../load';
@@ -22,9 +22,6 @@ interface AddonMemory {
 
 /** The core itself writes the figures while blocks move; this is for the last of what has moved. */
 const kPublishMs = 200;
-
-/** The timer is made as what loaded this module, not as the request that looked at the figures first. */
-const loader = new AsyncResource('tailrace:counters');
 
 export function create(addon: NativeAddon): MemoryBackend {
   const memory = addon.memory as AddonMemory;
@@ -56,7 +53,7 @@ export function create(addon: NativeAddon): MemoryBackend {
       if (counters === undefined) {
         const words = new BigUint64Array(new SharedArrayBuffer(80));
         memory.publish(words);
-        loader.runInAsyncScope(() => setInterval(() => memory.publish(words), kPublishMs)).unref();
+        everyInBackground(() => memory.publish(words), kPublishMs);
         counters = words;
       }
       return counters;
