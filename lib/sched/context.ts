@@ -14,7 +14,8 @@ export interface Cancelable {
 /** What a context can be made from: a signal, or another context. */
 export type Parent = AbortSignal | Pick<Cancelable, 'signal' | 'deadline'>;
 
-function make(deadline: number, parent: Parent | undefined): Cancelable {
+/** `left`: milliseconds until `deadline`, which is counted on from here by the clock that cannot be set, as Go does. */
+function make(deadline: number, left: number, parent: Parent | undefined): Cancelable {
   let above: AbortSignal | undefined;
   if (parent instanceof AbortSignal) {
     above = parent;
@@ -23,7 +24,10 @@ function make(deadline: number, parent: Parent | undefined): Cancelable {
       throw new InvalidArgument('parent', 'an AbortSignal or a context', parent);
     }
     above = parent.signal;
-    if (parent.deadline < deadline) deadline = parent.deadline;
+    if (parent.deadline < deadline) {
+      deadline = parent.deadline;
+      left = deadline - Date.now();
+    }
   }
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -33,32 +37,37 @@ function make(deadline: number, parent: Parent | undefined): Cancelable {
     controller.abort(reason);
   };
   const onParent = (): void => cancel(above?.reason);
-  const arm = (): void => {
-    const left = deadline - Date.now();
-    if (left <= 0) {
-      cancel(new TimeoutError('the deadline has passed'));
-      return;
-    }
-    // Longer than a timer can be: in steps.
-    timer = setTimeout(arm, Math.min(left, kMaxDelayMs));
-    timer.unref();
-  };
+  const expire = (): void => cancel(new TimeoutError('the deadline has passed'));
   if (above?.aborted) cancel(above.reason);
   else {
     above?.addEventListener('abort', onParent, { once: true });
-    if (deadline !== Number.POSITIVE_INFINITY) arm();
+    if (left <= 0) expire();
+    else if (left !== Number.POSITIVE_INFINITY) {
+      const end = performance.now() + left;
+      // A timer may be early by less than a millisecond; what is longer than one can be is taken in steps.
+      const arm = (wait: number): void => {
+        timer = setTimeout(tick, Math.min(wait, kMaxDelayMs));
+        timer.unref();
+      };
+      const tick = (): void => {
+        const wait = end - performance.now();
+        if (wait > 0) arm(wait);
+        else expire();
+      };
+      arm(left);
+    }
   }
   return { signal: controller.signal, deadline, cancel };
 }
 
 /** A signal that is aborted by cancel() or by its parent. */
 export function withCancel(parent?: Parent): Cancelable {
-  return make(Number.POSITIVE_INFINITY, parent);
+  return make(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, parent);
 }
 
 /** Aborted with a TimeoutError after `ms` too. Its timer does not keep the process alive. */
 export function withTimeout(ms: number, parent?: Parent): Cancelable {
-  return make(Date.now() + duration('ms', ms), parent);
+  return make(Date.now() + duration('ms', ms), ms, parent);
 }
 
 /** Aborted with a TimeoutError at that time (a Date or milliseconds since the epoch) too. */
@@ -67,5 +76,5 @@ export function withDeadline(deadline: Date | number, parent?: Parent): Cancelab
   if (typeof at !== 'number' || Number.isNaN(at)) {
     throw new InvalidArgument('deadline', 'a Date or milliseconds since the epoch', deadline);
   }
-  return make(at, parent);
+  return make(at, at - Date.now(), parent);
 }

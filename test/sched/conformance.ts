@@ -5,31 +5,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
-import {
-  channel,
-  isolates,
-  metrics,
-  mutex,
-  procs,
-  scope,
-  select,
-  semaphore,
-  withCancel,
-  withDeadline,
-  withTimeout,
-} from '../../lib/sched';
+import { channel, isolates, metrics, mutex, procs, scope, select, semaphore } from '../../lib/sched';
 import { bucketOf, floorOf, kLatencyBuckets, LatencyHistogram } from '../../lib/sched/latency';
+import { code, invalid } from '../support/errors';
 
 type Tasks = typeof import('./fixtures/tasks');
 
 const tasks = pathToFileURL(join(__dirname, 'fixtures', 'tasks.js'));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const code = (wanted: string) => (error: unknown) => (error as { code?: string }).code === wanted;
-const invalid = (argument: string) => (error: unknown) =>
-  error instanceof TypeError &&
-  (error as { code?: string }).code === 'ERR_TAILRACE_INVALID_ARG' &&
-  error.message.includes(`"${argument}"`);
-
 export function conformance(name: string) {
   const test = suite(`sched on ${name}`);
 
@@ -332,28 +315,6 @@ export function conformance(name: string) {
     assert.equal(two.available, 2);
     assert.throws(() => two.release(), code('ERR_TAILRACE_DOUBLE_RELEASE'));
     assert.throws(() => semaphore(0), invalid('count'));
-  });
-
-  test('contexts: handed down, with the earliest deadline', async () => {
-    const top = withCancel();
-    const below = withTimeout(60_000, top);
-    const last = withDeadline(Date.now() + 120_000, below);
-    assert.equal(last.deadline, below.deadline);
-    const reason = new Error('top');
-    top.cancel(reason);
-    top.cancel(new Error('again'));
-    for (const context of [top, below, last]) assert.equal(context.signal.reason, reason);
-    assert.equal(withCancel(top.signal).signal.aborted, true);
-    const soon = withTimeout(1);
-    const keep = setTimeout(() => {}, 10_000); // its own timer does not keep the process
-    await new Promise<void>((resolve) => soon.signal.addEventListener('abort', () => resolve()));
-    clearTimeout(keep);
-    assert.equal(soon.signal.reason.code, 'ERR_TAILRACE_TIMEOUT');
-    assert.equal(withDeadline(new Date(0)).signal.aborted, true);
-    assert.equal(withCancel().deadline, Number.POSITIVE_INFINITY);
-    assert.throws(() => withTimeout(-1), invalid('ms'));
-    assert.throws(() => withDeadline('x' as never), invalid('deadline'));
-    assert.throws(() => withCancel({} as never), invalid('parent'));
   });
 
   test('isolates: call, run, errors, data', async () => {
