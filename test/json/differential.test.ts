@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 // @env TAILRACE_ISA=fallback|westmere|haswell|icelake|arm64
 // Random and mutated documents: native, fallback and V8 must agree about value, order of keys, -0 and whether it is JSON at
 // all; both backends about where a text goes wrong, and with a reference that finds it in another way.

@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 import * as json from '../../lib/json';
 import { onFallback } from '../support/backends';
 import { conformance } from './conformance';

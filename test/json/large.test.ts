@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 // @env TAILRACE_BACKEND=native|js
 // Bytes that no string can hold: more than 512 MB. Everything that takes bytes must take them; what it cannot do is an error with
 // a code. It wants 3 GB of memory, which takes the system seconds to give: so it runs where there is plenty, and the rarer ways

@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 // Worker threads that are terminated while pieces of theirs are decoded on other threads: nothing of theirs is read or
 // written once it is gone, and nothing waits for it.
 

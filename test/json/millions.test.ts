@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 // Documents in great number, made and mutated by a generator that is fast rather than clever: the core's parser must give V8's
 // value or refuse what V8 refuses. Here some ten thousand; by hand as many as wanted:
 //

@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 // @env TAILRACE_ISA=fallback|westmere|haswell|icelake|arm64
 // Each CPU kernel in a process of its own. A kernel this CPU cannot run is a skipped file, not a passed one.
 import { backend } from '../../lib/backend/select';

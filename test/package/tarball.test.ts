@@ -1,4 +1,4 @@
-// @timeout 180
+// @timeout 240
 // What a user gets: the packed tarball in an empty folder, installed without scripts, on a machine without compiler, make or
 // Python. There the native backend runs, by require and by import. TAILRACE_TARBALL names a tarball to test; without
 // it what this checkout has built is packed.

@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 // The native server against the fallback: the same bytes over a socket to both, in one piece and cut, well formed and
 // mutated. Both must answer the same bytes (but for Date) and end the connection alike; nothing is listed as a
 // difference. The client ends its side behind the bytes, so that each answer has an end.

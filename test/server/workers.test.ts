@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 // 60 worker threads that serve and parse, each terminated at a moment that the seed chooses: while it loads, when it
 // has begun to serve, in the midst of calls. None may leave anything behind in the core. Held by the core's own counts
 // and the kernel's, which are exact; how the process's memory goes is the bench's affair

@@ -1,6 +1,6 @@
 // The checks against ajv 8 on random schemas and values: the same verdict, the same errors in the same order, the first only
 // and all of them.
-// @timeout 120
+// @timeout 240
 
 import Ajv from 'ajv';
 import Ajv2020 from 'ajv/dist/2020';

@@ -1,6 +1,6 @@
 // Decoders on every kernel against the plain way (JSON.parse, the checks, the projection): the same values in the same order
 // of keys, the same errors.
-// @timeout 120
+// @timeout 240
 // @env TAILRACE_ISA=fallback|westmere|haswell|icelake|arm64
 
 import * as fc from 'fast-check';

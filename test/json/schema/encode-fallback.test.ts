@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 import { onFallback } from '../../support/backends';
 import { encodeSuite } from './encode';
 

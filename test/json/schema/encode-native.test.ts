@@ -1,4 +1,4 @@
-// @timeout 120
+// @timeout 240
 import { onNative } from '../../support/backends';
 import { encodeSuite } from './encode';
 
