@@ -153,6 +153,61 @@ export function encodeSuite(name: string, json: typeof Json): Test {
     for (const [bytes, text] of kept) assert.strictEqual(bytes.toString(), text);
   });
 
+  test('what has code of its own is asked once, in the order of its members', () => {
+    let count = 0;
+    const one = { toJSON: () => ++count };
+    const many = Array.from({ length: 9 }, () => one);
+    const dates = Array.from({ length: 9 }, (_, i) => new Date(i));
+    const named = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${'k'.repeat(i * 12)}${i}`, one]));
+    let deep: unknown = one;
+    for (let i = 0; i < 1000; i++) deep = i % 2 ? [deep] : { deep };
+    const left = { [`l${'ong'.repeat(40)}`]: () => 1, [`s${'ymbol'.repeat(40)}`]: Symbol('s') };
+    for (const value of [
+      many,
+      named,
+      [one, dates, one],
+      [one, deep],
+      [one, left, ...many],
+      { one, many, left },
+    ]) {
+      for (let round = 0; round < 3; round++) {
+        count = 0;
+        const text = JSON.stringify(value);
+        count = 0;
+        assert.strictEqual(json.encode(value).toString(), text);
+        assert.strictEqual(json.encode([1]).toString(), '[1]');
+      }
+    }
+    const circle: unknown[] = [one];
+    circle.push(circle);
+    assert.throws(() => json.encode(circle), TypeError);
+    let asked = 0;
+    const late = {
+      get toJSON() {
+        return asked++ % 2 === 0 ? undefined : () => 2;
+      },
+      a: 1,
+    };
+    for (const value of [late, [late], { late }]) {
+      asked = 0;
+      assert.strictEqual(json.encode(value).toString(), JSON.stringify(value).replace('"toJSON":2,', ''));
+    }
+  });
+
+  test('proxies that answer in their own way', () => {
+    const answering = (target: object, name: string, answer: unknown) =>
+      new Proxy(target, { get: (of, key) => (key === name ? answer : Reflect.get(of, key)) });
+    const odd = [
+      answering([1, 2], 'toJSON', () => 'x'),
+      answering({ a: 1 }, 'toJSON', () => 'x'),
+      ...['2', 2.5, -1, NaN, undefined].map((length) => answering([1, 2, 3], 'length', length)),
+    ];
+    for (const item of odd) {
+      for (const value of [item, [item], { item }])
+        assert.strictEqual(json.encode(value).toString(), JSON.stringify(value));
+    }
+  });
+
   test('whoever transfers the memory of a result takes only what stands in it', () => {
     const values = [{ a: 1 }, { text: 'é'.repeat(300) }, [1, 2, 3], { long: 'x'.repeat(3000) }];
     for (let round = 0; round < 12; round++) {

@@ -6,6 +6,7 @@
 // written by JSON.stringify and joined in. Whatever throws there throws here. What contains itself, is very deep or very large,
 // or has more than a few values with rules, is left to V8 as a whole; so is everything where V8 writes plain data faster.
 
+import { types } from 'node:util';
 import {
   grow,
   kClose,
@@ -23,7 +24,6 @@ import {
   kOpen,
   kOpenArray,
   kRoom,
-  kShortUnits,
   kText,
   kTrue,
   putDouble,
@@ -54,6 +54,8 @@ const kSeen = 2;
 const kMostByRules = 4;
 /** Values in a row that are left to V8 at once, at most, when those before had too many such. */
 const kMostPassed = 63;
+/** The same where they had to be written to the end. */
+const kMostPassedRan = 255;
 /** Units of a text that is put where small results stand together. */
 const kMostPooled = 1 << 12;
 
@@ -93,8 +95,26 @@ const place = (key: string | undefined): Place => ({
   innerOfOthers: undefined,
 });
 
+const toJSONOfDate = Date.prototype.toJSON;
+
+/** Whether a value has a toJSON that is somebody's own, which may answer otherwise when it is asked again. */
+function hasOwnRule(value: unknown): boolean {
+  switch (typeof value) {
+    case 'object':
+    case 'function':
+    case 'bigint': {
+      const { toJSON } = value as { toJSON?: unknown };
+      return typeof toJSON === 'function' && !(toJSON === toJSONOfDate && types.isDate(value));
+    }
+    default:
+      return false;
+  }
+}
+
 /** `key` and value by V8, which knows all rules; undefined where it leaves the member out. */
 function byRules(key: string, value: unknown): string | undefined {
+  // under this name V8 would ask it
+  if (key === 'toJSON' && typeof value === 'function') return undefined;
   const text = JSON.stringify({ [key]: value });
   return text === '{}' ? undefined : text.slice(text.indexOf(':', JSON.stringify(key).length) + 1, -1);
 }
@@ -128,6 +148,8 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
   let waited = 0;
   let root = place(undefined);
   let byRulesLeft = 0;
+  /** A toJSON of somebody's own was called: from here on nothing is left to V8 as a whole, which would call it again. */
+  let ran = false;
   let passed = 0;
   let toPass = 0;
 
@@ -135,6 +157,13 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
     places = waited = 0;
     root = place(undefined);
     table.reset(kFixed);
+  }
+
+  /** Whether one more value is written by its rules. */
+  function mayByRules(value: unknown): boolean {
+    if (--byRulesLeft < 0 && !ran) return false;
+    ran ||= hasOwnRule(value);
+    return true;
   }
 
   /** The place of a key behind another, which is not the one that came last. */
@@ -179,6 +208,8 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
 
   function array(list: unknown[], fragment: number, p: number, site: Place): number {
     const n = list.length;
+    // a proxy's may be anything
+    if ((n | 0) !== n || n < 0) return kByRules;
     if (n === 0) return putWord(tape, fragment, kNoItems, p);
     if (n > 1 && typeof list[0] === 'number') {
       const at = putNumbers(tape, list, false, fragment, p);
@@ -194,7 +225,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
         p = at;
         continue;
       }
-      if (--byRulesLeft < 0) return kNotThis;
+      if (!mayByRules(item)) return kNotThis;
       const text = byRules(`${i}`, item);
       p = text === undefined ? putWord(tape, before, kNull, p) : putText(tape, text, before, kText, p);
     }
@@ -207,6 +238,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
     tape.words[p++] = fragment << 3;
     let at = site;
     let c = 0;
+    let strings = '';
     for (const key in value) {
       const item = value[key];
       if (item === undefined) continue;
@@ -216,6 +248,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       if (p + 2 * kRoom > tape.words.length) grow(tape, p + 2 * kRoom);
       const start = p;
       if (before === 0) {
+        strings = tape.strings;
         p = putString(tape, key, c === 0 ? kOpen : kComma, p);
         before = kColon;
       } else {
@@ -231,11 +264,11 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       } else {
         const after = put(item, before, p, at.inner ?? innerOf(at, site));
         if (after === kByRules) {
-          if (--byRulesLeft < 0) return kNotThis;
+          if (!mayByRules(item)) return kNotThis;
           const text = byRules(key, item);
           if (text === undefined) {
-            // A long key is among the strings already: V8 writes it all.
-            if (before === kColon && key.length > kShortUnits) return kNotThis;
+            // a long key is among the strings already
+            if (before === kColon) tape.strings = strings;
             p = start;
             continue;
           }
@@ -274,11 +307,13 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
         return putWord(tape, fragment, value ? kTrue : kFalse, p);
       case 'object': {
         if (value === null) return putWord(tape, fragment, kNull, p);
-        if (++tape.nesting > kMaxNesting || tape.strings.length > kMostUnits) return kNotThis;
         let next = kByRules;
+        if (tape.nesting >= kMaxNesting || tape.strings.length > kMostUnits) return ran ? kByRules : kNotThis;
+        tape.nesting++;
         const prototype = getPrototypeOf(value);
         if (Array.isArray(value)) {
-          if (prototype === kArray && !('toJSON' in value)) next = array(value, fragment, p, site);
+          if (prototype === kArray && (value as { toJSON?: unknown }).toJSON === undefined)
+            next = array(value, fragment, p, site);
         } else if (
           (prototype === kObject || (prototype === null && !isRawJson(value))) &&
           (value as { toJSON?: unknown }).toJSON === undefined
@@ -305,15 +340,12 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       if ((places >= kMostPlaces || table.full) && ++waited > kWait) forget();
       tape.start();
       byRulesLeft = kMostByRules;
+      ran = false;
       const end = put(value, kEmpty, kHeaderWords, root);
-      if (end >= 0) {
-        const made = tape.finish(table.id, end);
-        if (made !== undefined) {
-          passed = 0;
-          return made;
-        }
-      }
-      if (byRulesLeft < 0) toPass = passed = Math.min(2 * passed + 1, kMostPassed);
+      const made = end >= 0 ? tape.finish(table.id, end) : undefined;
+      if (byRulesLeft < 0) toPass = passed = Math.min(2 * passed + 1, ran ? kMostPassedRan : kMostPassed);
+      else if (made !== undefined) passed = 0;
+      if (made !== undefined) return made;
     } finally {
       tape.busy = false;
       tape.clear();
