@@ -18,10 +18,17 @@ export type ScanReply =
   | { words: Uint32Array<ArrayBuffer>; nodes: number; input: string | Uint8Array }
   | { kind: JsonFailureKind; offset: number; input: string | Uint8Array };
 
-function scanElsewhere(job: ScanJob): Promise<ScanReply> {
+/** undefined: this process may not make threads (node --permission). */
+function scanElsewhere(job: ScanJob): Promise<ScanReply> | undefined {
   const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
   const transferList = typeof job.input === 'string' ? [] : [job.input.buffer as ArrayBuffer];
-  const worker = new Worker(join(__dirname, 'open-worker.js'), { workerData: job, transferList });
+  let worker: import('node:worker_threads').Worker;
+  try {
+    worker = new Worker(join(__dirname, 'open-worker.js'), { workerData: job, transferList });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') return undefined;
+    throw error;
+  }
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
@@ -34,11 +41,11 @@ export async function openAsync(
   options: JsonParseOptions | undefined,
 ): Promise<JsonBackendDocument> {
   const input = typeof given === 'string' ? given : Uint8Array.from(given);
-  if (input.length <= kShort) {
+  const reply = input.length <= kShort ? undefined : await scanElsewhere({ input, options });
+  if (reply === undefined) {
     await new Promise((resolve) => setImmediate(resolve));
     return openDocument(input, options);
   }
-  const reply = await scanElsewhere({ input, options });
   if ('kind' in reply) throw jsonFailure(reply.kind, reply.input, reply.offset);
   return documentOf(reply.input, new Tape(reply.words, reply.nodes), options);
 }

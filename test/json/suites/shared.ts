@@ -2,6 +2,7 @@
 // are gone, inputs that change meanwhile. And documents of any kind against JSON.parse.
 
 import * as assert from 'node:assert';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -142,6 +143,23 @@ export function sharedSuite(name: string, json: typeof Json): Test {
     await once(worker, 'message');
     await worker.terminate();
     assert.strictEqual((await json.openAsync('[5]')).get('/0'), 5);
+  });
+
+  test('openAsync in a process that may load no addons and make no threads', () => {
+    const script = `const json = require(${kJson});
+      const text = JSON.stringify(['x'.repeat(300_000), 7]);
+      (async () => {
+        console.log((await json.openAsync(text)).get('/1'), (await json.openAsync(Buffer.from(text))).get('/1'));
+        await json.openAsync(text + 'x').catch((error) => console.log(error.code, error.offset));
+      })();`;
+    const flags = process.allowedNodeEnvironmentFlags;
+    const permission = flags.has('--permission') ? '--permission' : '--experimental-permission';
+    const { TAILRACE_BACKEND: _, ...env } = process.env;
+    const run = spawnSync(process.execPath, [permission, '--allow-fs-read=*', '-e', script], {
+      encoding: 'utf8',
+      env,
+    });
+    assert.strictEqual(run.stdout, '7 7\nERR_TAILRACE_JSON_SYNTAX 300006\n', run.stderr);
   });
 
   test('a document outlives the buffer it came from', () => {
