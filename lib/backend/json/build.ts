@@ -83,7 +83,8 @@ export function build(
   const stop = tape.next(root);
   let node = root;
   while (node < stop || top !== undefined) {
-    if (top !== undefined && node === top.end) {
+    // not beyond it, unless somebody has written shared memory
+    if (top !== undefined && node >= top.end) {
       if (dropConstructor && top.object !== undefined) removeConstructor(top.object);
       top = top.outer;
       continue;

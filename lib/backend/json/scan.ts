@@ -50,9 +50,11 @@ export class Tape {
   escaped(node: number): boolean {
     return ((this.words[node * 4] as number) & 8) !== 0;
   }
+  // What follows is bounded, and next() goes on: the words of a shared tape may be written by whoever has its memory.
+
   /** Elements, or members with duplicates. */
   count(node: number): number {
-    return (this.words[node * 4] as number) >>> 4;
+    return Math.min((this.words[node * 4] as number) >>> 4, this.nodes);
   }
   start(node: number): number {
     return this.words[node * 4 + 1] as number;
@@ -61,7 +63,8 @@ export class Tape {
     return this.words[node * 4 + 2] as number;
   }
   next(node: number): number {
-    return this.words[node * 4 + 3] as number;
+    const next = this.words[node * 4 + 3] as number;
+    return next > node && next <= this.nodes ? next : this.nodes;
   }
 
   private grow(): void {

@@ -145,6 +145,43 @@ export function sharedSuite(name: string, json: typeof Json): Test {
     assert.strictEqual((await json.openAsync('[5]')).get('/0'), 5);
   });
 
+  test('memory that is written while its document is open: any value or an error, at once', async () => {
+    const worker = new Worker(
+      `const json = require(${kJson});
+       const { inspect } = require('node:util');
+       let seed = 1;
+       const random = () => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff) >> 8);
+       const value = { a: [1, 2, { b: 'x'.repeat(50) }], c: { d: { e: [1.5, [2, [3]]] } },
+         z: Array.from({ length: 90 }, (_, i) => ({ i, v: i / 8 })) };
+       for (let round = 0; round < 120; round++) {
+         const options = round % 3 === 0 ? { integers: 'bigint' } : undefined;
+         const own = json.open(JSON.stringify(value), options);
+         const handle = own.share();
+         const other = json.openShared(handle);
+         const bytes = new Uint8Array(handle.buffer).subarray(40);
+         if (round < 20) bytes.fill([0, 255, 0x22, 0x7b, 0x5b, 0x31, 0x2e, 0x80][round % 8], round & 8 ? 400 : 0);
+         else for (let i = round % 4 ? 15 : bytes.length; i > 0; i--) bytes[random() % bytes.length] = random();
+         for (const document of [own, other]) {
+           const { root } = document;
+           for (const use of [
+             () => root.toJS(), () => [...root.keys()], () => root.get('z')?.toJS(), () => root.at(2)?.raw(),
+             () => document.get('/a/2/b'), () => document.get('/c/d/e/1/1/0'), () => document.get('/z/70/v'),
+             () => root.length, () => root.raw(), () => inspect(document), () => [...root.entries()].length,
+           ]) {
+             try { use(); } catch {}
+           }
+         }
+         own.close();
+       }
+       require('node:worker_threads').parentPort.postMessage('done');`,
+      { eval: true, resourceLimits: { maxOldGenerationSizeMb: 200 } },
+    );
+    const late = AbortSignal.timeout(20_000);
+    const said = await once(worker, 'message', { signal: late }).catch(() => 'it did not come to an end');
+    await worker.terminate();
+    assert.deepStrictEqual(said, ['done']);
+  });
+
   test('openAsync in a process that may load no addons and make no threads', () => {
     const script = `const json = require(${kJson});
       const text = JSON.stringify(['x'.repeat(300_000), 7]);

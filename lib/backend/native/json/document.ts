@@ -136,9 +136,13 @@ export class OutlinedDocument implements JsonBackendDocument {
     return this.bytes[this.begin(node)] as number;
   }
 
+  // Whoever has the memory of a shared document may write it. Then its values are anything, but no walk goes back or beyond the
+  // last slot.
+
   /** The slot of a container's end. */
   private last(word: number): number {
-    return this.words[this.containers + (word - kContainer) * 3 + 1] as number;
+    const last = this.words[this.containers + (word - kContainer) * 3 + 1] as number;
+    return last < this.outline.slots ? last : this.outline.slots;
   }
 
   /** The word behind a container, whose own word is negative as a signed one. Not of odd texts. */
@@ -149,7 +153,10 @@ export class OutlinedDocument implements JsonBackendDocument {
 
   private after(node: number): number {
     const word = this.word(node);
-    if (word >= kContainer) return this.last(word) + 1;
+    if (word >= kContainer) {
+      const last = this.last(word);
+      return last > node ? last + 1 : Infinity;
+    }
     return this.bytes[word] === kQuote ? node + 2 : node + 1;
   }
 
@@ -188,7 +195,9 @@ export class OutlinedDocument implements JsonBackendDocument {
 
   size(node: number): number {
     const word = this.word(node);
-    return word < kContainer ? 0 : (this.words[this.containers + (word - kContainer) * 3 + 2] as number);
+    if (word < kContainer) return 0;
+    const size = this.words[this.containers + (word - kContainer) * 3 + 2] as number;
+    return size < this.outline.slots ? size : this.outline.slots;
   }
 
   children(node: number): ArrayLike<number> {
@@ -251,8 +260,12 @@ export class OutlinedDocument implements JsonBackendDocument {
         if ((first === firstByte || first === kBackslash) && end - start > size)
           if (this.text(at - 2 - slots) === key.text) found = at - slots;
       }
-      if (value < 0) at = this.behind(value);
-      else at = (at + (bytes[value] === kQuote ? 2 : 1)) | 0;
+      if (value < 0) {
+        const behind = this.behind(value);
+        at = behind > at ? behind : stop;
+      } else {
+        at = (at + (bytes[value] === kQuote ? 2 : 1)) | 0;
+      }
     }
     return found;
   }
@@ -350,10 +363,12 @@ export class OutlinedDocument implements JsonBackendDocument {
     // inside a container, so something ends it
     if (this.outline.containers > 0) {
       let c = ((bytes[at] as number) - 0x30) | 0;
-      for (; c >>> 0 < 10; digits++, c = ((bytes[++at] as number) - 0x30) | 0) whole = whole * 10 + c;
+      for (; c >>> 0 < 10 && digits < 16; digits++, c = ((bytes[++at] as number) - 0x30) | 0)
+        whole = whole * 10 + c;
       if (c === -2) {
         fraction = digits;
-        for (c = (bytes[++at] as number) - 0x30; c >>> 0 < 10; digits++, c = (bytes[++at] as number) - 0x30)
+        c = ((bytes[++at] as number) - 0x30) | 0;
+        for (; c >>> 0 < 10 && digits < 16; digits++, c = ((bytes[++at] as number) - 0x30) | 0)
           whole = whole * 10 + c;
         fraction = digits - fraction;
       }
@@ -383,8 +398,10 @@ export class OutlinedDocument implements JsonBackendDocument {
           return this.number(node, start);
         const end = this.end(node);
         // what parses takes no memory that another thread could write
-        if (this.block === undefined && this.shared !== undefined)
-          return this.make(this.raw(node), 0, end - start, this.options);
+        if (this.block === undefined && this.shared !== undefined) {
+          const text = this.raw(node);
+          return this.make(text, 0, text.length, this.options);
+        }
         return this.make(this.bytes, start, end, this.options);
       }
     }
