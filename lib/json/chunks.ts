@@ -115,10 +115,10 @@ export async function* chunksOf(
   signal: AbortSignal | undefined,
   name: string,
 ): AsyncGenerator<string | Uint8Array> {
-  signal?.throwIfAborted();
   const source = sourceOf(body, name);
   let ended = false;
   try {
+    signal?.throwIfAborted();
     for (;;) {
       const { done, value } = await orAbort(source.next(), signal);
       if (done === true) {

@@ -267,10 +267,9 @@ function transform(options: LinesOptions = {}): Transform {
   };
   // Loaded here, because few need it and everybody would pay.
   const { Transform: Stream } = require('node:stream') as typeof import('node:stream');
-  return new Stream({
+  const stream = new Stream({
     readableObjectMode: true,
     decodeStrings: false,
-    ...(checked.signal === undefined ? {} : { signal: checked.signal }),
     transform(chunk: unknown, encoding, done) {
       run(this, written.bytesOf(chunk, encoding), false, done);
     },
@@ -278,6 +277,15 @@ function transform(options: LinesOptions = {}): Transform {
       run(this, written.rest(), true, done);
     },
   });
+  const { signal } = checked;
+  if (signal !== undefined) {
+    // a stream's own option would end it with another error than the reason
+    const abort = () => stream.destroy(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    stream.once('close', () => signal.removeEventListener('abort', abort));
+    if (signal.aborted) abort();
+  }
+  return stream;
 }
 
 export const lines = Object.assign(linesOf, { transform });

@@ -122,6 +122,9 @@ export function streamsSuite(name: string, json: typeof Json): Test {
         (input: Json.JsonStream, signal: AbortSignal) => json.read(input, { signal }),
         (input: Json.JsonStream, signal: AbortSignal) => collect(json.lines(input, { signal })),
       ]) {
+        const early = silent();
+        await assert.rejects(use(early[kind], AbortSignal.abort(reason)), (error) => error === reason);
+        assert.strictEqual(early.stopped(), true, `${kind} before`);
         const source = silent();
         const control = new AbortController();
         const promise = use(source[kind], control.signal);
@@ -310,6 +313,16 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     const stuck = pipeline(silent().body, json.lines.transform({ signal: control.signal }), sink);
     setImmediate(() => control.abort());
     await assert.rejects(stuck, { name: 'AbortError' });
+    const reason = new Error('enough');
+    const late = new AbortController();
+    const ended = pipeline(silent().body, json.lines.transform({ signal: late.signal }), sink);
+    setImmediate(() => late.abort(reason));
+    await assert.rejects(ended, (error) => error === reason);
+    const never = json.lines.transform({ signal: AbortSignal.abort(reason) });
+    await assert.rejects(pipeline(['1\n'], never, sink), (error) => error === reason);
+    taken.length = 0;
+    await pipeline(['1\n2'], json.lines.transform({ signal: new AbortController().signal }), sink);
+    assertSame(taken, [1, 2], 'no abort');
   });
 
   test('wrong options', () => {
