@@ -19,11 +19,14 @@ export function impl(): JsonBackend {
 
 const kExpected = 'a string, a Buffer, an ArrayBufferView or an ArrayBuffer';
 
-/** A view over [offset, offset + length) of any buffer: copied when shared, refused when detached. */
-function viewOf(buffer: ArrayBufferLike, offset: number, length: number, name: string): Uint8Array {
+/** What a view or a buffer spans, as bytes: copied when shared, refused when detached. */
+function viewOf(of: ArrayBufferView | ArrayBufferLike, name: string): Uint8Array {
+  const buffer = ArrayBuffer.isView(of) ? of.buffer : of;
   let view: Uint8Array;
   try {
-    view = new Uint8Array(buffer, offset, length);
+    view = ArrayBuffer.isView(of)
+      ? new Uint8Array(buffer, of.byteOffset, of.byteLength)
+      : new Uint8Array(buffer);
   } catch {
     throw new InvalidArgument(name, 'over a buffer that is not detached', buffer);
   }
@@ -35,8 +38,7 @@ export function bytesOf(input: unknown, name = 'input'): Uint8Array {
   // The short way first: a view of ours over an ordinary buffer. Memory of another realm takes the long way.
   if (input instanceof Uint8Array && input.byteLength > 0 && input.buffer instanceof ArrayBuffer)
     return input;
-  if (ArrayBuffer.isView(input)) return viewOf(input.buffer, input.byteOffset, input.byteLength, name);
-  if (types.isAnyArrayBuffer(input)) return viewOf(input, 0, input.byteLength, name);
+  if (ArrayBuffer.isView(input) || types.isAnyArrayBuffer(input)) return viewOf(input, name);
   throw new InvalidArgument(name, kExpected, input);
 }
 

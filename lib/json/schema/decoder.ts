@@ -1,6 +1,7 @@
 // decoder(schema): JSON text to values of a schema. A backend that can does both at once, while it reads the text; whenever
 // it cannot decide, the text is parsed, checked and projected here, which is also where every error comes from.
 
+import { types } from 'node:util';
 import type { JsonParseOptions } from '../../backend/contract';
 import { utf8Of } from '../../backend/json/source';
 import type { JsonDecode } from '../../backend/json-plan';
@@ -41,7 +42,7 @@ export function formatsOf(formats: unknown): Readonly<Record<string, FormatCheck
   if (formats === undefined) return {};
   if (!isRecord(formats)) throw new InvalidArgument('formats', 'a record of checkers', formats);
   for (const [name, check] of Object.entries(formats)) {
-    if (typeof check !== 'function' && !(check instanceof RegExp))
+    if (typeof check !== 'function' && !types.isRegExp(check))
       throw new InvalidArgument(`formats.${name}`, 'a function or a RegExp', check);
   }
   return formats as Record<string, FormatCheck>;
@@ -125,7 +126,16 @@ export function decoder(schema: unknown, options: DecoderOptions = {}): Decoder<
     const decode = fast === undefined ? prepare() : fast;
     return decode?.many?.(bytes, start, end, maxLine, values, alone);
   });
-  return Object.assign(whole, { parse: whole, from: accept, parseRange: range });
+  function parseRange(bytes: Uint8Array, start: number, end: number): unknown {
+    if (!types.isUint8Array(bytes)) throw new InvalidArgument('bytes', 'a Buffer or a Uint8Array', bytes);
+    const size = bytes.length;
+    if (!Number.isInteger(end) || end < 0 || end > size)
+      throw new InvalidArgument('end', `an integer from 0 to ${size}`, end);
+    if (!Number.isInteger(start) || start < 0 || start > end)
+      throw new InvalidArgument('start', `an integer from 0 to ${end}`, start);
+    return range(bytes, start, end);
+  }
+  return Object.assign(whole, { parse: whole, from: accept, parseRange });
 }
 
 const kLongString = 1024;

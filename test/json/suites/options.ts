@@ -394,6 +394,10 @@ export function optionsSuite(name: string, json: typeof Json): Test {
     assert.throws(() => json.parse(view), expected);
     assert.throws(() => json.parse(view.buffer), expected);
     assert.throws(() => json.open(view), expected);
+    const words = new DataView(new ArrayBuffer(8));
+    structuredClone(words.buffer, { transfer: [words.buffer] });
+    assert.throws(() => json.parse(words), expected);
+    assert.throws(() => json.validate(words), expected);
     assert.throws(() => json.parse(new Uint8Array(0)), { code: 'ERR_TAILRACE_JSON_SYNTAX', offset: 0 });
     assert.throws(() => json.parse(new ArrayBuffer(0)), { code: 'ERR_TAILRACE_JSON_SYNTAX', offset: 0 });
     type Resizable = ArrayBuffer & { resize(n: number): void };
@@ -402,6 +406,7 @@ export function optionsSuite(name: string, json: typeof Json): Test {
     });
     const tracking = new Uint8Array(buffer);
     const fixed = new Uint8Array(buffer, 8, 8);
+    const fixedWords = new DataView(buffer, 8, 8);
     Buffer.from(buffer).write('[1,2,3]         ');
     assertSame(json.parse(tracking), [1, 2, 3], 'tracking');
     buffer.resize(7);
@@ -410,6 +415,7 @@ export function optionsSuite(name: string, json: typeof Json): Test {
       () => json.parse(fixed),
       (error: { code: string }) => error.code.startsWith('ERR_TAILRACE_'),
     );
+    assert.throws(() => json.parse(fixedWords), expected);
     const document = json.open(tracking);
     buffer.resize(0);
     assertSame(document.get('/2'), 3, 'a document keeps its own copy');
@@ -421,6 +427,26 @@ export function optionsSuite(name: string, json: typeof Json): Test {
     input.fill(0x20);
     assertSame(document.root.toJS(), { a: [1, 'two'] }, 'value');
     assert.strictEqual(document.value('/a')?.raw().toString(), '[1,"two"]');
+  });
+
+  test('a range for a decoder that is none of its bytes', () => {
+    const { parseRange } = json.decoder({ type: 'object', properties: { a: { type: 'integer' } } });
+    const input = bytes('[{"a":1}]');
+    assertSame(parseRange(input, 1, 8), { a: 1 }, 'a range');
+    for (const at of [-1, 9.5, NaN, '1', undefined, 10]) {
+      const wrong = (argument: string) => ({ code: 'ERR_TAILRACE_INVALID_ARG', argument });
+      assert.throws(() => parseRange(input, at as number, 8), wrong('start'));
+      assert.throws(() => parseRange(input, 1, at as number), wrong('end'));
+      assert.throws(() => parseRange('[{"a":1}]' as never, 1, 8), wrong('bytes'));
+    }
+    assert.throws(() => parseRange(input, 8, 1), { code: 'ERR_TAILRACE_INVALID_ARG', argument: 'start' });
+  });
+
+  test('a regular expression of another realm as a format', () => {
+    const format = runInNewContext('/^a+$/');
+    const decode = json.decoder({ type: 'string', format: 'as' }, { formats: { as: format } });
+    assert.strictEqual(decode('"aa"'), 'aa');
+    assert.throws(() => decode('"ab"'), json.JsonSchemaError);
   });
 
   return test;
