@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonParseOptions } from '../backend/contract';
-import { InvalidArgument } from '../errors';
+import { InvalidArgument, JsonSyntaxError } from '../errors';
 import { impl } from '../json/input';
 import { type ParseOptions, parseOptions, type Reviver } from '../json/options';
 import { parseAny } from '../json/parse-any';
@@ -95,6 +95,13 @@ function syntaxError(text: string, strict: boolean, reviver: Reviver | undefined
     return error;
   }
   return own;
+}
+
+/** What a reviver threw keeps its text alone, as with body-parser: the status is that of a body at fault. */
+function bare(error: unknown): void {
+  if (!(error instanceof Error)) return;
+  for (const name of Object.getOwnPropertyNames(error))
+    if (name !== 'stack' && name !== 'message') Reflect.deleteProperty(error, name);
 }
 
 type TypeTest = (request: IncomingMessage) => unknown;
@@ -223,6 +230,7 @@ export function json(options: JsonOptions = {}): JsonMiddleware {
       // a reviver's own error is the reviver's
       const error =
         thrown instanceof SyntaxError ? syntaxError(text, parser.strict, parser.reviver, thrown) : thrown;
+      if (parser.reviver !== undefined && !(error instanceof JsonSyntaxError)) bare(error);
       const kind = (error as { type?: unknown } | undefined)?.type || 'entity.parse.failed';
       next(asHttpError(400, error, { body: text, type: kind }));
       return;

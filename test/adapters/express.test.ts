@@ -94,6 +94,20 @@ const variants: Record<string, [JsonOptions, express.RequestHandler?]> = {
       },
     },
   ],
+  'a reviver whose error has a status': [
+    {
+      reviver() {
+        throw Object.assign(new Error('not this'), { status: 422, type: 'mine', expose: false, code: 'X' });
+      },
+    },
+  ],
+  'a reviver that throws a SyntaxError': [
+    {
+      reviver() {
+        throw Object.assign(new SyntaxError('not this'), { status: 422 });
+      },
+    },
+  ],
 };
 
 for (const [name, [options]] of Object.entries(variants)) {
