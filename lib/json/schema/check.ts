@@ -9,7 +9,7 @@ import { isRuleBesideRef, type TypeName } from './keywords';
 import type { SchemaNode } from './model';
 import { type Check, kMaxReferences, noting, type Place, quietly, report, sequence, tooDeep } from './run';
 import { hasGroup, kGroupNames, placeOf, simple, TypeChecks } from './type-checks';
-import { kIsType, typesOf } from './types';
+import { kIsType, type TypeTests, typesOf } from './types';
 
 /** Inside a composite ajv goes on after a wrong `type` with the keywords that are for every type. */
 function typeAndMore(isOfType: Check, more: Check): Check {
@@ -36,7 +36,13 @@ export class Checks {
   /** Schemas that others refer to and that refer to others: one function each, made once. */
   readonly #called = new Map<SchemaNode, { check: Check | undefined }>();
 
-  readonly #typed = new TypeChecks((node, place) => this.#compile(node, place));
+  readonly #typed: TypeChecks;
+  readonly #isType: TypeTests;
+
+  constructor(isType: TypeTests = kIsType) {
+    this.#isType = isType;
+    this.#typed = new TypeChecks((node, place) => this.#compile(node, place), isType);
+  }
 
   /** The check of a node by itself: its schemaPaths begin at '#'. */
   of(node: SchemaNode, composite = false): Check {
@@ -69,7 +75,7 @@ export class Checks {
     for (const group of kGroupNames) {
       if (!hasGroup(node, group)) continue;
       const inner = sequence(this.#typed.of(node, group, place));
-      const belongs = kIsType[group];
+      const belongs = this.#isType[group];
       if (group === inGroup && isOfType !== undefined) {
         checks.push((value, run) => (belongs(value) ? inner(value, run) : isOfType(value, run)));
       } else {
@@ -90,7 +96,7 @@ export class Checks {
   #type(node: SchemaNode, types: TypeName[], place: Place): Check {
     const { type } = node.keywords;
     const message = `must be ${String(type)}`;
-    const tests = types.map((name) => kIsType[name]);
+    const tests = types.map((name) => this.#isType[name]);
     const [only] = tests;
     return (value, run) => {
       if (tests.length === 1 ? (only as (value: unknown) => boolean)(value) : tests.some((is) => is(value)))

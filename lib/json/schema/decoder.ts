@@ -17,6 +17,7 @@ import { type FormatCheck, modelOf } from './model';
 import { Planner } from './plan';
 import { Projection } from './project';
 import { issuesOf } from './run';
+import { kIsExactType, kIsType } from './types';
 
 export interface DecoderOptions extends ParseOptions {
   /** Members that nothing declares: 'skip' (default) leaves them out, 'keep' keeps them behind the others. */
@@ -27,7 +28,7 @@ export interface DecoderOptions extends ParseOptions {
   formats?: Readonly<Record<string, FormatCheck>>;
 }
 
-/** Makes values of T out of JSON text; throws JsonSyntaxError or JsonSchemaError. */
+/** Makes values of T out of JSON text (with `integers: 'bigint'`, bigints where T has numbers); throws JsonSyntaxError or JsonSchemaError. */
 export interface Decoder<T> {
   (input: JsonInput): T;
   /** The same under a name, for what wants an object. */
@@ -80,7 +81,7 @@ export function decoder(schema: unknown, options: DecoderOptions = {}): Decoder<
     throw new InvalidArgument('undeclared', "'skip' or 'keep'", undeclared);
   if (typeof allErrors !== 'boolean') throw new InvalidArgument('allErrors', 'a boolean', allErrors);
   const { root } = modelOf(schema, formatsOf((options as DecoderOptions).formats));
-  const checks = new Checks();
+  const checks = new Checks(parsing?.integers === 'bigint' ? kIsExactType : kIsType);
   const check = checks.of(root);
   const projection = new Projection(checks, undeclared === 'keep');
   const project = projection.touches(root) ? projection.of(root) : undefined;

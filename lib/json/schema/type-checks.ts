@@ -4,7 +4,7 @@ import { duplicates } from './equal';
 import type { TypeName } from './keywords';
 import { type FormatCheck, fragment, type SchemaNode } from './model';
 import { below, type Check, type Place, report } from './run';
-import { kIsType, typesOf } from './types';
+import { type TypeTests, typesOf } from './types';
 
 /** Keywords by the type they are about, in the order they are checked. */
 export const kGroups = {
@@ -45,7 +45,9 @@ export function formatFits(format: FormatCheck, value: string): boolean {
   return format.test(value);
 }
 
-export function isMultipleOf(value: number, of: number): boolean {
+export function isMultipleOf(value: number | bigint, of: number): boolean {
+  if (typeof value === 'bigint')
+    return Number.isInteger(of) ? value % BigInt(of) === 0n : isMultipleOf(Number(value), of);
   const quotient = value / of;
   // As ajv has it, which tells 1e21 from 1.
   return quotient === Number.parseInt(String(quotient), 10);
@@ -73,7 +75,10 @@ export function placeOf(place: Place, keyword: string, step?: string | number): 
 
 /** Of type keywords; `compile` makes the checks of the schemas in them. */
 export class TypeChecks {
-  constructor(private readonly compile: (node: SchemaNode, place: Place) => Check) {}
+  constructor(
+    private readonly compile: (node: SchemaNode, place: Place) => Check,
+    private readonly isType: TypeTests,
+  ) {}
 
   #below(node: SchemaNode, place: Place, keyword: string, step?: string | number): Check {
     return this.compile(node, placeOf(place, keyword, step));
@@ -122,7 +127,7 @@ export class TypeChecks {
           keyword,
           { multipleOf: limit },
           `must be multiple of ${limit}`,
-          (value: number) => isMultipleOf(value, limit),
+          (value: number | bigint) => isMultipleOf(value, limit),
         );
       case 'maxLength':
         return atMost('characters', codePoints);
@@ -182,7 +187,7 @@ export class TypeChecks {
     const scalar =
       itemTypes !== undefined && !itemTypes.some((type) => type === 'object' || type === 'array');
     const among = scalar
-      ? (value: unknown) => (itemTypes as TypeName[]).some((type) => kIsType[type](value))
+      ? (value: unknown) => (itemTypes as TypeName[]).some((type) => this.isType[type](value))
       : () => true;
     return (value, run) => {
       const found = duplicates(value as unknown[], scalar ? 'lower' : 'higher', among);
@@ -344,7 +349,7 @@ export class TypeChecks {
       return fits;
     };
     return (value, run) => {
-      if (schema === true || !kIsType.object(value)) return check(value, run);
+      if (schema === true || !this.isType.object(value)) return check(value, run);
       const outer = run.passed;
       run.passed = [];
       const good = check(value, run);

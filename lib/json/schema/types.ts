@@ -3,7 +3,9 @@
 import { isRecord, type TypeName } from './keywords';
 import type { SchemaNode } from './model';
 
-export const kIsType: Record<TypeName, (value: unknown) => boolean> = {
+export type TypeTests = Readonly<Record<TypeName, (value: unknown) => boolean>>;
+
+export const kIsType: TypeTests = {
   null: (value) => value === null,
   boolean: (value) => typeof value === 'boolean',
   // An overflown number (1e999) is none, as in ajv.
@@ -12,6 +14,13 @@ export const kIsType: Record<TypeName, (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string',
   array: Array.isArray,
   object: isRecord,
+};
+
+/** Where integers that a double cannot hold are bigints. */
+export const kIsExactType: TypeTests = {
+  ...kIsType,
+  number: (value) => typeof value === 'bigint' || kIsType.number(value),
+  integer: (value) => typeof value === 'bigint' || kIsType.integer(value),
 };
 
 /** The types a schema names; undefined when it names none. */

@@ -429,6 +429,44 @@ export function optionsSuite(name: string, json: typeof Json): Test {
     assert.strictEqual(document.value('/a')?.raw().toString(), '[1,"two"]');
   });
 
+  test('a decoder with exact integers: they are integers to its schema', () => {
+    const decode = (schema: object, text: string) => {
+      const decoder = json.decoder<unknown>(schema, { integers: 'bigint' });
+      const value = decoder(bytes(text));
+      assertSame(decoder(text), value, text);
+      assertSame(decoder.from(json.parse(text, { integers: 'bigint' })), value, text);
+      return value;
+    };
+    const big = 9007199254740993n;
+    const record = {
+      type: 'object',
+      properties: { id: { type: 'integer' }, n: { type: ['number', 'null'] } },
+    };
+    assertSame(decode(record, `{"id":${big},"n":-${big}}`), { id: big, n: -big }, 'members');
+    assertSame(decode({ type: 'integer' }, '9007199254740992'), 9007199254740992, 'what a double holds');
+    for (const schema of [
+      { type: 'integer', minimum: 9007199254740992 },
+      { type: 'number', exclusiveMaximum: 9007199254740994, multipleOf: 3 },
+      { multipleOf: 0.5 },
+      { anyOf: [{ type: 'string' }, { type: 'integer' }] },
+      { not: { type: 'string' } },
+    ])
+      assertSame(decode(schema, `${big}`), big, JSON.stringify(schema));
+    for (const schema of [
+      { type: 'string' },
+      { maximum: 9007199254740992 },
+      { exclusiveMinimum: 9007199254740994 },
+      { type: 'integer', multipleOf: 2 },
+      { not: { type: 'integer' } },
+      { const: 9007199254740992 },
+    ])
+      assert.throws(() => decode(schema, `${big}`), json.JsonSchemaError, JSON.stringify(schema));
+    const list = { type: 'array', items: { type: 'integer' }, uniqueItems: true };
+    assertSame(decode(list, `[${big},9007199254740992]`), [big, 9007199254740992], 'two');
+    assert.throws(() => decode(list, `[${big},1,${big}]`), json.JsonSchemaError);
+    assert.throws(() => json.decoder({ type: 'integer' }).from(big), json.JsonSchemaError);
+  });
+
   test('a range for a decoder that is none of its bytes', () => {
     const { parseRange } = json.decoder({ type: 'object', properties: { a: { type: 'integer' } } });
     const input = bytes('[{"a":1}]');
