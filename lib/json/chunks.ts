@@ -163,3 +163,13 @@ export function decoderOption(value: unknown): TextDecoderLike | undefined {
     );
   return value as TextDecoderLike;
 }
+
+/** Rules for parsing beside a decoder, which has its own, would be rules that nobody holds a text to. */
+export function refuseRules(parsing: object | undefined, decoder: unknown): void {
+  if (parsing !== undefined && decoder !== undefined)
+    throw new InvalidArgument(
+      'decoder',
+      'left out beside options for parsing: give those to decoder(schema, options)',
+      decoder,
+    );
+}

@@ -10,6 +10,7 @@ import {
   decoderOption,
   isWhole,
   type JsonStream,
+  refuseRules,
   signalOf,
   type TextDecoderLike,
 } from './chunks';
@@ -29,7 +30,10 @@ export interface LinesOptions extends ParseOptions {
    * and the line is left out, unless it throws. The error's `line` counts from the start of the input, from 1.
    */
   onError?: 'throw' | 'skip' | ((error: LineError) => void);
-  /** Makes the values: what decoder(schema) gives. A value it refuses (JsonSchemaError) is an error of its line. */
+  /**
+   * Makes the values: what decoder(schema) gives. A value it refuses (JsonSchemaError) is an error of its line. Rules for
+   * parsing are its own.
+   */
   decoder?: TextDecoderLike;
   /** 'value' (default), or 'document' for lazy ones. */
   as?: 'value' | 'document';
@@ -81,6 +85,7 @@ function check(options: LinesOptions): Checked {
   const decoder = decoderOption(options.decoder);
   if (decoder !== undefined && as === 'document')
     throw new InvalidArgument('decoder', "left out with as: 'document'", decoder);
+  refuseRules(parsing, decoder);
   if (typeof batch !== 'boolean') throw new InvalidArgument('batch', 'a boolean', batch);
   const json = impl();
   const { integers, duplicateKeys, maxDepth, protoAction, constructorAction, utf8, strings } = options;

@@ -7,6 +7,7 @@ import {
   decoderOption,
   isWhole,
   type JsonStream,
+  refuseRules,
   signalOf,
   type TextDecoderLike,
 } from './chunks';
@@ -18,7 +19,7 @@ export interface ReadOptions extends ParseOptions {
   limit?: number;
   /** Rejects with its reason and stops the source. */
   signal?: AbortSignal;
-  /** Makes the value instead of parse(): what decoder(schema) gives. */
+  /** Makes the value instead of parse(): what decoder(schema) gives. Rules for parsing are its own. */
   decoder?: TextDecoderLike;
 }
 
@@ -36,6 +37,7 @@ export async function read<T = unknown>(body: JsonStream, options: ReadOptions =
   const limit = bytesLimit(options.limit, 'limit', kDefaultLimit);
   const signal = signalOf(options.signal);
   const decoder = decoderOption(options.decoder);
+  refuseRules(parsing, decoder);
   if (isWhole(body)) throw new InvalidArgument('body', 'a stream, a Response or an iterable of chunks', body);
   const bytes: Uint8Array[] = [];
   const texts: string[] = [];

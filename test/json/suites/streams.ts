@@ -351,5 +351,28 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     assert.throws(() => [...json.linesSync(['1', Buffer.from('2')])], { argument: 'chunk' });
   });
 
+  test('options for parsing beside a decoder are refused: it would not know of them', async () => {
+    const decoder = json.decoder({ type: 'object' });
+    for (const rule of [
+      { protoAction: 'error' },
+      { constructorAction: 'remove' },
+      { duplicateKeys: 'error' },
+      { utf8: 'error' },
+      { maxDepth: 9 },
+      { integers: 'bigint' },
+      { strings: 'flat' },
+    ] as Json.ParseOptions[]) {
+      const wrong = { code: 'ERR_TAILRACE_INVALID_ARG', argument: 'decoder' };
+      const options = { decoder, ...rule };
+      assert.throws(() => json.linesSync('{}', options), wrong);
+      assert.throws(() => json.lines('{}', options), wrong);
+      assert.throws(() => json.lines.transform(options), wrong);
+      await assert.rejects(json.read(['{}'], options), wrong);
+    }
+    const plain = { decoder, utf8: 'replace', maxDepth: Infinity } as const;
+    assertSame([...json.linesSync('{}', plain)], [{}], 'lines');
+    assertSame(await json.read(['{}'], plain), {}, 'read');
+  });
+
   return test;
 }
