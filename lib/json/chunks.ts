@@ -10,7 +10,11 @@ import { bytesOf, type JsonInput } from './input';
  * asynchronous iterator unless one more library is asked for, are one to us.
  */
 export interface WebStreamLike {
-  getReader(): { read(): Promise<SourceResult>; cancel(reason?: unknown): Promise<unknown> };
+  getReader(): {
+    read(): Promise<SourceResult>;
+    cancel(reason?: unknown): Promise<unknown>;
+    releaseLock?(): void;
+  };
 }
 
 /** What fetch gives, as far as it is used here. */
@@ -52,7 +56,19 @@ const quiet = (promise: unknown): unknown =>
 
 function webSource(stream: WebStreamLike): Source {
   const reader = stream.getReader();
-  return { next: () => reader.read(), stop: () => quiet(reader.cancel()) };
+  // The lock goes back with the end, as the stream's own iterator gives it back.
+  return {
+    next: () =>
+      reader.read().then((result) => {
+        if (result.done === true) reader.releaseLock?.();
+        return result;
+      }),
+    stop: () => {
+      const stopped = quiet(reader.cancel());
+      reader.releaseLock?.();
+      return stopped;
+    },
+  };
 }
 
 function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {

@@ -274,6 +274,23 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     assert.strictEqual(asked, 3);
   });
 
+  test('a stream of the web is unlocked when it has ended, or is left', async () => {
+    const web = () => ReadableStream.from([Buffer.from('1\n2\n'), Buffer.from('3\n')]);
+    const whole = web();
+    await collect(json.lines(whole));
+    const left = web();
+    for await (const _ of json.lines(left)) break;
+    const read = ReadableStream.from([Buffer.from('[1]')]);
+    await json.read(read);
+    const limited = web();
+    await assert.rejects(json.read(limited, { limit: 1 }), { code: 'ERR_TAILRACE_LIMIT' });
+    const { stream: waiting } = silent();
+    const controller = new AbortController();
+    setImmediate(() => controller.abort(new Error('enough')));
+    await assert.rejects(json.read(waiting, { signal: controller.signal }), /enough/);
+    for (const stream of [whole, left, read, limited, waiting]) assert.strictEqual(stream.locked, false);
+  });
+
   test('lines.transform of strings that are cut inside a character', async () => {
     const written = async (...chunks: [unknown, BufferEncoding?][]) => {
       const stream = json.lines.transform({ batch: true });
