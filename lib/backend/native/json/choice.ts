@@ -8,10 +8,13 @@
 
 const kKinds = 32 * 16;
 const kLongestWait = 128;
+/** Texts in a row that are left to V8 though their keys are known: more will not get them constructors. */
+const kMostKnown = 8;
 
 /** Texts that V8 reads before ours is tried again. */
 const waits = new Uint8Array(kKinds);
 const lasts = new Uint8Array(kKinds);
+const known = new Uint8Array(kKinds);
 
 export function kindOf(bytes: Uint8Array, start: number, size: number): number {
   const mix =
@@ -29,13 +32,16 @@ export function isOurs(kind: number): boolean {
 
 /** Ours has read one. */
 export function suited(kind: number): void {
-  lasts[kind] = 0;
+  lasts[kind] = known[kind] = 0;
 }
 
 /** One was left to V8; `strange`: and brought unknown keys, or could not be read at all. */
 export function unsuited(kind: number, strange: boolean): void {
-  // known keys only: it takes a dozen sightings until they are worth a constructor
-  if (!strange) return;
+  if (!strange && (known[kind] as number) < kMostKnown) {
+    // it takes a dozen sightings until keys are worth a constructor; some never are (array indices, `__proto__`)
+    known[kind]++;
+    return;
+  }
   const wait = Math.min(kLongestWait, (lasts[kind] as number) * 3 + 2);
   lasts[kind] = wait;
   waits[kind] = wait;
