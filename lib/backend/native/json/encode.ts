@@ -4,7 +4,8 @@
 //
 // Plain data is what a literal or JSON.parse makes. A value inside that has rules of its own (toJSON, a box, a class) is
 // written by JSON.stringify and joined in. Whatever throws there throws here. What contains itself, is very deep or very large,
-// or has more than a few values with rules, is left to V8 as a whole; so is everything where V8 writes plain data faster.
+// or has more than a few values with rules, is left to V8 as a whole, or the rest of each list where somebody's code has been
+// called already; so is everything where V8 writes plain data faster.
 
 import { types } from 'node:util';
 import {
@@ -54,8 +55,6 @@ const kSeen = 2;
 const kMostByRules = 4;
 /** Values in a row that are left to V8 at once, at most, when those before had too many such. */
 const kMostPassed = 63;
-/** The same where they had to be written to the end. */
-const kMostPassedRan = 255;
 /** Units of a text that is put where small results stand together. */
 const kMostPooled = 1 << 12;
 
@@ -95,20 +94,13 @@ const place = (key: string | undefined): Place => ({
   innerOfOthers: undefined,
 });
 
-const toJSONOfDate = Date.prototype.toJSON;
+const { toJSON: toJSONOfDate, toISOString } = Date.prototype;
 
-/** Whether a value has a toJSON that is somebody's own, which may answer otherwise when it is asked again. */
-function hasOwnRule(value: unknown): boolean {
-  switch (typeof value) {
-    case 'object':
-    case 'function':
-    case 'bigint': {
-      const { toJSON } = value as { toJSON?: unknown };
-      return typeof toJSON === 'function' && !(toJSON === toJSONOfDate && types.isDate(value));
-    }
-    default:
-      return false;
-  }
+/** Whether whoever writes a value by its rules may call somebody's code: not for a Date of the language's own methods. */
+function mayRunCode(value: unknown): boolean {
+  if (typeof value !== 'object')
+    return typeof (value as { toJSON?: unknown } | undefined)?.toJSON === 'function';
+  return !(types.isDate(value) && value.toJSON === toJSONOfDate && value.toISOString === toISOString);
 }
 
 /** `key` and value by V8, which knows all rules; undefined where it leaves the member out. */
@@ -117,6 +109,14 @@ function byRules(key: string, value: unknown): string | undefined {
   if (key === 'toJSON' && typeof value === 'function') return undefined;
   const text = JSON.stringify({ [key]: value });
   return text === '{}' ? undefined : text.slice(text.indexOf(':', JSON.stringify(key).length) + 1, -1);
+}
+
+/** `item`, which is element `from`, and those behind it by V8, each asked with its own index. */
+function restByRules(list: unknown[], item: unknown, from: number, n: number): string {
+  const rest: unknown[] = new Array(from).fill(null);
+  rest.push(item);
+  for (let i = from + 1; i < n; i++) rest.push(list[i]);
+  return JSON.stringify(rest).slice(1 + from * 'null,'.length, -1);
 }
 
 /** Whether somebody has given all objects something that JSON would show or ask. */
@@ -148,8 +148,8 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
   let waited = 0;
   let root = place(undefined);
   let byRulesLeft = 0;
-  /** A toJSON of somebody's own was called: from here on nothing is left to V8 as a whole, which would call it again. */
-  let ran = false;
+  /** Somebody's code was called: nothing is left to V8 as a whole, which would call it again. */
+  let asked = false;
   let passed = 0;
   let toPass = 0;
 
@@ -157,13 +157,6 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
     places = waited = 0;
     root = place(undefined);
     table.reset(kFixed);
-  }
-
-  /** Whether one more value is written by its rules. */
-  function mayByRules(value: unknown): boolean {
-    if (--byRulesLeft < 0 && !ran) return false;
-    ran ||= hasOwnRule(value);
-    return true;
   }
 
   /** The place of a key behind another, which is not the one that came last. */
@@ -225,7 +218,12 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
         p = at;
         continue;
       }
-      if (!mayByRules(item)) return kNotThis;
+      asked ||= mayRunCode(item);
+      if (--byRulesLeft < 0) {
+        if (!asked) return kNotThis;
+        p = putText(tape, restByRules(list, item, i, n), before, kText, p);
+        break;
+      }
       const text = byRules(`${i}`, item);
       p = text === undefined ? putWord(tape, before, kNull, p) : putText(tape, text, before, kText, p);
     }
@@ -264,7 +262,8 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       } else {
         const after = put(item, before, p, at.inner ?? innerOf(at, site));
         if (after === kByRules) {
-          if (!mayByRules(item)) return kNotThis;
+          asked ||= mayRunCode(item);
+          if (--byRulesLeft < 0 && !asked) return kNotThis;
           const text = byRules(key, item);
           if (text === undefined) {
             // a long key is among the strings already
@@ -308,7 +307,9 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       case 'object': {
         if (value === null) return putWord(tape, fragment, kNull, p);
         let next = kByRules;
-        if (tape.nesting >= kMaxNesting || tape.strings.length > kMostUnits) return ran ? kByRules : kNotThis;
+        if (byRulesLeft < 0) return kByRules;
+        if (tape.nesting >= kMaxNesting || tape.strings.length > kMostUnits)
+          return asked ? kByRules : kNotThis;
         tape.nesting++;
         const prototype = getPrototypeOf(value);
         if (Array.isArray(value)) {
@@ -340,10 +341,10 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       if ((places >= kMostPlaces || table.full) && ++waited > kWait) forget();
       tape.start();
       byRulesLeft = kMostByRules;
-      ran = false;
+      asked = false;
       const end = put(value, kEmpty, kHeaderWords, root);
       const made = end >= 0 ? tape.finish(table.id, end) : undefined;
-      if (byRulesLeft < 0) toPass = passed = Math.min(2 * passed + 1, ran ? kMostPassedRan : kMostPassed);
+      if (byRulesLeft < 0) toPass = passed = Math.min(2 * passed + 1, kMostPassed);
       else if (made !== undefined) passed = 0;
       if (made !== undefined) return made;
     } finally {
