@@ -14,9 +14,14 @@ export interface Cancelable {
 /** What a context can be made from: a signal, or another context. */
 export type Parent = AbortSignal | Pick<Cancelable, 'signal' | 'deadline'>;
 
+/** When each context of ours ends, by the clock that cannot be set. */
+const ends = new WeakMap<object, number>();
+
 /** `left`: milliseconds until `deadline`, which is counted on from here by the clock that cannot be set, as Go does. */
 function make(deadline: number, left: number, parent: Parent | undefined): Cancelable {
   let above: AbortSignal | undefined;
+  /** The timer of a context above is that of this one too. */
+  let follows = false;
   if (parent instanceof AbortSignal) {
     above = parent;
   } else if (parent !== undefined) {
@@ -24,9 +29,12 @@ function make(deadline: number, left: number, parent: Parent | undefined): Cance
       throw new InvalidArgument('parent', 'an AbortSignal or a context', parent);
     }
     above = parent.signal;
-    if (parent.deadline < deadline) {
-      deadline = parent.deadline;
-      left = deadline - Date.now();
+    if (parent.deadline < deadline) deadline = parent.deadline;
+    const end = ends.get(parent);
+    const leftAbove = end === undefined ? parent.deadline - Date.now() : end - performance.now();
+    if (leftAbove < left) {
+      left = leftAbove;
+      follows = end !== undefined;
     }
   }
   const controller = new AbortController();
@@ -42,22 +50,19 @@ function make(deadline: number, left: number, parent: Parent | undefined): Cance
   else {
     above?.addEventListener('abort', onParent, { once: true });
     if (left <= 0) expire();
-    else if (left !== Number.POSITIVE_INFINITY) {
-      const end = performance.now() + left;
-      // A timer may be early by less than a millisecond; what is longer than one can be is taken in steps.
-      const arm = (wait: number): void => {
-        timer = setTimeout(tick, Math.min(wait, kMaxDelayMs));
+    else if (left !== Number.POSITIVE_INFINITY && !follows) {
+      // what is longer than a timer can be is taken in steps
+      const arm = (rest: number): void => {
+        const wait = Math.min(Math.ceil(rest), kMaxDelayMs);
+        timer = setTimeout(() => (rest > wait ? arm(rest - wait) : expire()), wait);
         timer.unref();
-      };
-      const tick = (): void => {
-        const wait = end - performance.now();
-        if (wait > 0) arm(wait);
-        else expire();
       };
       arm(left);
     }
   }
-  return { signal: controller.signal, deadline, cancel };
+  const context = { signal: controller.signal, deadline, cancel };
+  ends.set(context, performance.now() + left);
+  return context;
 }
 
 /** A signal that is aborted by cancel() or by its parent. */

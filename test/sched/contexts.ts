@@ -1,6 +1,7 @@
 // What the contexts of tailrace/sched do, on whatever backend is chosen.
 
 import * as assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { suite } from 'uvu';
 import { withCancel, withDeadline, withTimeout } from '../../lib/sched';
 import { invalid } from '../support/errors';
@@ -46,9 +47,35 @@ export function contexts(name: string) {
       Date.now = () => real() + 7_200_000;
       await new Promise((resolve) => setTimeout(resolve, 5));
       assert.equal(forth.signal.aborted, false);
+      const below = [withCancel(forth), withTimeout(60_000, forth), withTimeout(9_000_000, forth)];
+      for (const { signal, deadline } of below) {
+        assert.equal(signal.aborted, false);
+        assert.ok(deadline <= forth.deadline);
+      }
       forth.cancel();
+      for (const { signal } of below) assert.equal(signal.aborted, true);
     } finally {
       Date.now = real;
+    }
+  });
+
+  test('timers that a test moves on, and no other clock', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const soon = withTimeout(500);
+      const far = withDeadline(Date.now() + 2 ** 31 + 1000);
+      const below = withCancel(far);
+      mock.timers.tick(499);
+      assert.equal(soon.signal.aborted, false);
+      mock.timers.tick(1);
+      assert.equal(soon.signal.reason.code, 'ERR_TAILRACE_TIMEOUT');
+      mock.timers.tick(2 ** 31 - 1 - 500);
+      assert.equal(far.signal.aborted, false);
+      mock.timers.tick(1002);
+      assert.equal(far.signal.aborted, true);
+      assert.equal(below.signal.aborted, true);
+    } finally {
+      mock.timers.reset();
     }
   });
 
