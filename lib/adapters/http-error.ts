@@ -51,17 +51,21 @@ export function httpError(status: keyof typeof kClasses, message: string, more: 
 
 /**
  * The error itself with a status, unless it has one of 4xx or 5xx, and with `more`. What was thrown need not be an error: a text is
- * the text of one.
+ * the text of one, and so is that of an error which nothing can be written to.
  */
 export function asHttpError(status: 400 | 403, thrown: unknown, more: object): HttpError {
   if (typeof thrown === 'string') return httpError(status, thrown, more);
   const error = (thrown instanceof Error ? thrown : new Error(String(thrown))) as HttpError;
   const own = error.status || error.statusCode;
   const known = typeof own === 'number' && own >= 400 && own < 600 ? own : own === undefined ? status : 500;
-  if (error.status !== known || error.expose === undefined) {
-    error.expose = known < 500;
-    error.status = known;
-    error.statusCode = known;
+  try {
+    if (error.status !== known || error.expose === undefined) {
+      error.expose = known < 500;
+      error.status = known;
+      error.statusCode = known;
+    }
+    return Object.assign(error, more);
+  } catch {
+    return httpError(status, error.message, more);
   }
-  return Object.assign(error, more);
 }

@@ -250,6 +250,28 @@ test('a stream that fails tells its error', async () => {
   assert.equal((lost as { status?: number }).status, 400);
 });
 
+test('errors that nothing can be written to are errors of their kind all the same', async () => {
+  class Fixed extends Error {
+    get status() {
+      return 422;
+    }
+  }
+  for (const make of [() => Object.freeze(new RangeError('not this')), () => new Fixed('not this')]) {
+    const fail = () => {
+      throw make();
+    };
+    for (const [status, options] of Object.entries({ 400: { reviver: fail }, 403: { verify: fail } })) {
+      const req = made([Buffer.from('{"a":1}')], { 'content-length': '7' });
+      const passed = await new Promise((resolve) => json(options)(req, {} as never, resolve));
+      const { message, statusCode, expose } = passed as Seen;
+      assert.deepStrictEqual(
+        { message, statusCode, expose },
+        { message: 'not this', statusCode: Number(status), expose: true },
+      );
+    }
+  }
+});
+
 test('a client that leaves in the middle of its body', async () => {
   const left = (parser: express.RequestHandler) =>
     new Promise<Seen>((resolve, reject) => {
