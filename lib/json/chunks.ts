@@ -51,8 +51,16 @@ type Loose = {
 };
 
 const isFunction = (value: unknown): value is (...args: never[]) => unknown => typeof value === 'function';
-const quiet = (promise: unknown): unknown =>
-  promise instanceof Promise ? promise.catch(() => {}) : undefined;
+
+/** The clean-up of a source, whose failure is not what its reader is to hear of. */
+function quiet(stop: () => unknown): unknown {
+  try {
+    const promise = stop();
+    return promise instanceof Promise ? promise.catch(() => {}) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 function webSource(stream: WebStreamLike): Source {
   const reader = stream.getReader();
@@ -64,7 +72,7 @@ function webSource(stream: WebStreamLike): Source {
         return result;
       }),
     stop: () => {
-      const stopped = quiet(reader.cancel());
+      const stopped = quiet(() => reader.cancel());
       reader.releaseLock?.();
       return stopped;
     },
@@ -77,7 +85,7 @@ function iteratorSource(body: Loose, iterator: AsyncIterator<unknown>): Source {
     next: () => Promise.resolve(iterator.next()),
     stop: () => {
       // The iterator of a Node stream does not hear return() while it waits for a chunk; its stream hears destroy().
-      if (!isFunction(body.destroy)) return quiet(iterator.return?.());
+      if (!isFunction(body.destroy)) return quiet(() => iterator.return?.());
       (body as Readable).destroy();
       return undefined;
     },
@@ -97,7 +105,7 @@ export function sourceOf(body: unknown, name: string): Source {
     }
     if (isFunction(loose[Symbol.iterator])) {
       const iterator = (body as Iterable<unknown>)[Symbol.iterator]();
-      return { next: async () => iterator.next(), stop: () => void iterator.return?.() };
+      return { next: async () => iterator.next(), stop: () => quiet(() => iterator.return?.()) };
     }
   }
   throw new InvalidArgument(name, 'a stream, a Response or an iterable of chunks', body);

@@ -342,6 +342,23 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     assertSame(taken, [1, 2], 'no abort');
   });
 
+  test('a source that cannot be stopped: what ended the reading is told', async () => {
+    const reason = new Error('enough');
+    for (const kind of [Symbol.iterator, Symbol.asyncIterator]) {
+      const body = {
+        [kind]: () => ({
+          next: () => ({ done: false, value: '1\n' }),
+          return() {
+            throw new Error('it cannot');
+          },
+        }),
+      } as unknown as Json.JsonStream;
+      const signal = AbortSignal.abort(reason);
+      await assert.rejects(json.read(body, { signal }), (error) => error === reason);
+      await assert.rejects(collect(json.lines(body, { signal })), (error) => error === reason);
+    }
+  });
+
   test('wrong options', () => {
     const wrong: [object, string][] = [
       [{ onError: 'ignore' }, 'onError'],
