@@ -284,8 +284,9 @@ function transform(options: LinesOptions = {}): Transform {
   });
   const { signal } = checked;
   if (signal !== undefined) {
-    // a stream's own option would end it with another error than the reason
-    const abort = () => stream.destroy(signal.reason);
+    // A stream's own option would end it with another error than the reason. One that is false would be no error to it.
+    const abort = () =>
+      stream.destroy(signal.reason || new DOMException('This operation was aborted', 'AbortError'));
     signal.addEventListener('abort', abort, { once: true });
     stream.once('close', () => signal.removeEventListener('abort', abort));
     if (signal.aborted) abort();

@@ -337,6 +337,8 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     await assert.rejects(ended, (error) => error === reason);
     const never = json.lines.transform({ signal: AbortSignal.abort(reason) });
     await assert.rejects(pipeline(['1\n'], never, sink), (error) => error === reason);
+    const without = json.lines.transform({ signal: AbortSignal.abort(null) });
+    await assert.rejects(pipeline(['1\n'], without, sink), { name: 'AbortError' });
     taken.length = 0;
     await pipeline(['1\n2'], json.lines.transform({ signal: new AbortController().signal }), sink);
     assertSame(taken, [1, 2], 'no abort');
