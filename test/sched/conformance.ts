@@ -13,6 +13,7 @@ type Tasks = typeof import('./fixtures/tasks');
 
 const tasks = pathToFileURL(join(__dirname, 'fixtures', 'tasks.js'));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 export function conformance(name: string) {
   const test = suite(`sched on ${name}`);
 
