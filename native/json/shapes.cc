@@ -194,13 +194,29 @@ void Shapes::settle(uint32_t root) noexcept {
   }
 }
 
+/** An object that ended at `node` goes without a constructor because others have them all. */
+void Shapes::refuse(uint32_t node) noexcept {
+  if (nodes_[node].hits < kShapeAfter + kComesAgain) {
+    nodes_[node].hits++;
+    return;
+  }
+  if (++refused_ < kFirstPatience << renewals_) return;
+  full_ = true;
+  refused_ = 0;
+  if (renewals_ < kLongestPatience) renewals_++;
+}
+
 int32_t Shapes::make_shape(uint32_t node) noexcept {
+  if (shape_count_ >= kMaxShapes) {
+    refuse(node);
+    return -1;
+  }
   const uint32_t root = origins_[node].root;
   if (++origins_[root].key_id > kMaxRootShapes) {
     drift(root);
     return -1;
   }
-  if (shape_count_ >= kMaxShapes || !shapes_.reserve(shape_count_ + 1, shape_count_)) return -1;
+  if (!shapes_.reserve(shape_count_ + 1, shape_count_)) return -1;
   shapes_[shape_count_] = node;
   nodes_[node].shape = static_cast<int32_t>(shape_count_);
   return static_cast<int32_t>(shape_count_++);

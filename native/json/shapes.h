@@ -75,6 +75,15 @@ class Shapes {
   static constexpr uint32_t kStrangeAllowed = 32;
   static constexpr uint32_t kFirstPause = 128;  // objects; doubled each time
   static constexpr uint32_t kLongestPause = 10;
+  /**
+   * Once all constructors are taken: objects of one shape that go without before it is held for one that
+   * comes again and again, and objects of such shapes before everything is forgotten and learned anew. Shapes
+   * that come and go never bring that about: 2,048 constructors take V8 50 ms. The second number doubles each
+   * time, for processes that always have more shapes than that.
+   */
+  static constexpr uint32_t kComesAgain = 64;
+  static constexpr uint32_t kFirstPatience = 256;
+  static constexpr uint32_t kLongestPatience = 12;
   /** Sightings before a shape is worth a constructor. */
   static constexpr uint32_t kShapeAfter = 12;
 
@@ -150,6 +159,7 @@ class Shapes {
   bool pauses(uint32_t root) noexcept;
   bool churns(uint32_t root) noexcept;
   int32_t make_shape(uint32_t node) noexcept;
+  void refuse(uint32_t node) noexcept;
   void drift(uint32_t root) noexcept;
   void settle(uint32_t root) noexcept;
   uint32_t make_node() noexcept;
@@ -166,6 +176,8 @@ class Shapes {
   uint32_t key_count_ = 0;
   uint32_t shape_count_ = 0;
   uint32_t generation_ = 0;
+  uint32_t refused_ = 0;
+  uint32_t renewals_ = 0;
   bool full_ = true;  // nothing is there yet: the first begin() makes it
 };
 

@@ -146,6 +146,47 @@ TEST_CASE("a place with more shapes than constructors pay for has none, and othe
   CHECK((r.tape.words[1] & 7) == kObject);
 }
 
+TEST_CASE("when all constructors are taken, shapes that come again get some, those that come and go do not") {
+  Reader r;
+  const auto objects = [](const std::string& place, const std::string& key, uint32_t count) {
+    std::string text = "{\"" + place + "\":[";
+    for (uint32_t i = 0; i < count; i++) text += "{\"" + key + "\":1},";
+    text.back() = ']';
+    return text + "}";
+  };
+  const auto name = [](char letter, uint32_t i) { return letter + std::to_string(i); };
+  // 32 shapes at each place: a root of an object takes no more keys than 48
+  constexpr uint32_t kPlaces = 80;
+  const auto fill = [&](uint32_t first_shape, uint32_t shapes, uint32_t count) {
+    for (uint32_t place = 0; place < kPlaces; place++)
+      for (uint32_t i = 0; i < shapes; i++)
+        r.read(objects(name('p', place), name('k', first_shape + i), count));
+  };
+  const auto built = [&](const std::string& place) {
+    r.read(objects(place, "k0", 1));
+    return (r.tape.words[2] & 7) == kObject;
+  };
+  fill(0, 32, Shapes::kShapeAfter + 1);
+  REQUIRE(r.tape.shapes.shape_count() == Shapes::kMaxShapes);
+  const uint32_t generation = r.tape.shapes.generation();
+  fill(32, 8, Shapes::kShapeAfter + Shapes::kComesAgain);
+  CHECK(r.tape.shapes.generation() == generation);
+  CHECK(built("p0"));  // and the others at those places keep theirs
+  uint32_t texts = 0;
+  for (; r.tape.shapes.generation() == generation && texts < 10'000; texts++)
+    r.read(objects("p0", "late", 1));
+  CHECK(texts == Shapes::kShapeAfter + Shapes::kComesAgain + Shapes::kFirstPatience + 1);
+  r.read(objects("p0", "late", Shapes::kShapeAfter));
+  r.read(objects("p0", "late", 1));
+  CHECK((r.tape.words[2] & 7) == kObject);
+  // the next time it takes longer
+  fill(0, 32, Shapes::kShapeAfter + 1);
+  REQUIRE(r.tape.shapes.shape_count() == Shapes::kMaxShapes);
+  for (texts = 0; r.tape.shapes.generation() == generation + 1 && texts < 10'000; texts++)
+    r.read(objects("p0", "later", 1));
+  CHECK(texts == Shapes::kShapeAfter + Shapes::kComesAgain + 2 * Shapes::kFirstPatience + 1);
+}
+
 TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {
   Reader r;
   uint32_t generation = 0;
