@@ -99,20 +99,10 @@ bool Node::get_int64(int64_t* out) const noexcept {
 }
 
 double Node::number() const noexcept {
-  std::string_view r = raw();
-  Number n;
-  char copy[64];
+  const std::string_view r = raw();
   const uint8_t* p = reinterpret_cast<const uint8_t*>(r.data());
-  if (r.size() < sizeof copy) {  // read_number wants something after the number
-    memcpy(copy, r.data(), r.size());
-    copy[r.size()] = ' ';
-    p = reinterpret_cast<const uint8_t*>(copy);
-  } else if (index_ == 0) {
-    // a text of nothing but a long number: read without what would run into
-    uint64_t mantissa = 0;
-    return to_double(mantissa, 0, r[0] == '-', true, r.data(), r.size());
-  }
-  if (!read_number(p, &n)) return 0;  // parse() has checked it: never
+  Number n;
+  if (!read_number<true>(p, &n, p + r.size())) return 0;  // parse() has checked it: never
   return n.integer ? static_cast<double>(n.whole) : n.value;
 }
 

@@ -2,6 +2,7 @@
 #include "json/number.h"
 
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace tailrace::json {
@@ -80,37 +81,42 @@ constexpr auto digit_constants() {
 }
 constinit const DigitConstants kDigits = digit_constants();
 
+bool first_digits(const uint8_t* p, ptrdiff_t count, uint64_t* mantissa, int64_t* exponent) noexcept {
+  while (count > 0 && (*p == '0' || *p == '.')) {
+    count -= *p++ == '0';
+    // nobody writes many zeros but to take somebody's time
+    for (; count > 8 && memcmp(p, "00000000", 8) == 0; p += 8) count -= 8;
+  }
+  *mantissa = 0;
+  ptrdiff_t taken = 0;
+  for (; taken < count && taken < kMantissaDigits; p++) {
+    if (*p == '.') continue;
+    *mantissa = *mantissa * 10 + static_cast<uint32_t>(*p - '0');
+    taken++;
+  }
+  *exponent += count - taken;
+  return taken < count;
+}
+
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept {
   double value = 0;
-  if (!truncated && near_double(mantissa, exponent, negative, &value)) return value;
-  auto result = std::from_chars(text, text + size, value);
+  if (near_double(mantissa, exponent, negative, &value)) {
+    // the number lies between the mantissa and the next one
+    double next;
+    if (!truncated || (near_double(mantissa + 1, exponent, negative, &next) && next == value)) return value;
+  } else {
+    // the first digit's place
+    int64_t place = exponent - 1;
+    for (uint64_t rest = mantissa; rest; rest /= 10) place++;
+    if (place > 308 || place < -324) {
+      value = place > 308 ? std::numeric_limits<double>::infinity() : 0.0;
+      return negative ? -value : value;
+    }
+  }
+  const auto result = std::from_chars(text, text + size, value);
   if (result.ec == std::errc::result_out_of_range) {
-    // too large or too small, and from_chars does not say which: the place of the first digit that counts
-    // does
-    int64_t place = 0, written = 0;
-    bool significant = false, fraction = false;
-    size_t i = negative ? 1 : 0;
-    for (; i < size && (text[i] | 0x20) != 'e'; i++) {
-      if (text[i] == '.')
-        fraction = true;
-      else if (significant)
-        place += fraction ? 0 : 1;
-      else if (text[i] != '0')
-        significant = true, place = fraction ? -written - 1 : 0;
-      else if (fraction)
-        written++;
-    }
-    int64_t power = 0;
-    if (i < size) {
-      i++;
-      bool minus = text[i] == '-';
-      if (text[i] == '-' || text[i] == '+') i++;
-      for (; i < size; i++)
-        if (power < 1'000'000'000'000) power = power * 10 + (text[i] - '0');
-      if (minus) power = -power;
-    }
-    value = significant && place + power > 0 ? std::numeric_limits<double>::infinity() : 0.0;
+    value = exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
     return negative ? -value : value;
   }
   return value;

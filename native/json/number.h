@@ -2,8 +2,8 @@
 //
 // Three ways, the first that can: Clinger's (mantissa and power of ten both exact doubles: one
 // multiplication), Eisel and Lemire's ("Number parsing at a gigabyte per second", 2021: a 64 by 128 bit
-// product decides), and the standard library's std::from_chars, which is exact, for the rest: more than 19
-// digits, subnormals, and what is too large or too small.
+// product decides), and the standard library's std::from_chars, which is exact, for the rest: subnormals, and
+// numbers of more than 19 digits whose first 19 leave two doubles to choose from.
 #pragma once
 
 #include <bit>
@@ -34,8 +34,10 @@ struct Number {
   bool beyond_double;  // without fraction and exponent, and a double may not hold it
 };
 
-/** mantissa · 10^exponent; `text`, `size` are the number as written, for the slow way. Overflow gives
- * Infinity. */
+/**
+ * mantissa · 10^exponent; `truncated`: digits follow the mantissa's, which are 19. `text`, `size` are the
+ * number as written, for the slow way. Overflow gives Infinity.
+ */
 double to_double(uint64_t mantissa, int64_t exponent, bool negative, bool truncated, const char* text,
                  size_t size) noexcept;
 
@@ -132,39 +134,64 @@ extern const DigitConstants kDigits;
   return true;
 }
 
+/** What fits 64 bits whatever it is. */
+constexpr int kMantissaDigits = 19;
+
+/**
+ * The mantissa of a number of `count` digits and maybe a point, the first of them at p: as many as fit from
+ * the first that is not 0. `exponent`: of the last digit that is written; then of the mantissa's. true: more
+ * follow.
+ */
+bool first_digits(const uint8_t* p, ptrdiff_t count, uint64_t* mantissa, int64_t* exponent) noexcept;
+
 /**
  * Reads the number whose first byte (`-` or a digit) is at p. The text must have a byte after the number
- * that cannot belong to one. Returns the byte after it, or nullptr when it is no number of JSON's grammar.
+ * that cannot belong to one, or an `end`, which is not looked beyond. Returns the byte after the number, or
+ * nullptr when it is none of JSON's grammar.
  */
-inline const uint8_t* read_number(const uint8_t* p, Number* out) noexcept {
+template <bool bounded = false>
+inline const uint8_t* read_number(const uint8_t* p, Number* out, const uint8_t* end = nullptr) noexcept {
+  const auto at = [&](const uint8_t* q) noexcept -> uint32_t { return bounded && q == end ? ' ' : *q; };
+  const auto digit = [&](const uint8_t* q) noexcept { return at(q) - '0'; };
   const uint8_t* start = p;
   bool negative = *p == '-';
   p += negative;
   const uint8_t* digits = p;
   uint64_t mantissa = 0;
-  for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++) mantissa = mantissa * 10 + d;
-  ptrdiff_t count = p - digits;
+  // the first of them into the mantissa; all that follow are only passed over
+  const auto run = [&]() noexcept {
+    const uint8_t* first = p;
+    for (uint32_t d; (d = digit(p)) < 10; p++) {
+      mantissa = mantissa * 10 + d;
+      if (p - first == kMantissaDigits) [[unlikely]] {
+        while (digit(p) < 10) p++;
+        break;
+      }
+    }
+    return p - first;
+  };
+  ptrdiff_t count = run();
   if (count == 0 || (*digits == '0' && count > 1)) [[unlikely]]
     return nullptr;
   int64_t exponent = 0;
   bool whole = true;
-  if (*p == '.') {
-    whole = false;
-    const uint8_t* fraction = ++p;
-    for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++) mantissa = mantissa * 10 + d;
-    if (p == fraction) [[unlikely]]
-      return nullptr;
-    exponent = fraction - p;
-    count += p - fraction;
-  }
-  if ((*p | 0x20) == 'e') {
+  if (at(p) == '.') {
     whole = false;
     p++;
-    bool minus = *p == '-';
-    if (*p == '-' || *p == '+') p++;
+    const ptrdiff_t fraction = run();
+    if (fraction == 0) [[unlikely]]
+      return nullptr;
+    exponent = -fraction;
+    count += fraction;
+  }
+  if ((at(p) | 0x20) == 'e') {
+    whole = false;
+    p++;
+    bool minus = at(p) == '-';
+    if (minus || at(p) == '+') p++;
     const uint8_t* power = p;
     int64_t e = 0;
-    for (uint32_t d; (d = static_cast<uint32_t>(*p - '0')) < 10; p++)
+    for (uint32_t d; (d = digit(p)) < 10; p++)
       if (e < 1'000'000'000'000) e = e * 10 + d;
     if (p == power) [[unlikely]]
       return nullptr;
@@ -178,16 +205,7 @@ inline const uint8_t* read_number(const uint8_t* p, Number* out) noexcept {
   }
   out->integer = false;
   out->beyond_double = whole && count > 15;
-  // leading zeros are no digits: 0.000…1 would else look truncated
-  bool truncated = false;
-  if (count > 19) {
-    const uint8_t* q = digits;
-    while (*q == '0' || *q == '.') {
-      count -= *q == '0';
-      q++;
-    }
-    truncated = count > 19;
-  }
+  const bool truncated = count > kMantissaDigits && first_digits(digits, count, &mantissa, &exponent);
   out->value = to_double(mantissa, exponent, negative, truncated, reinterpret_cast<const char*>(start),
                          static_cast<size_t>(p - start));
   return p;
