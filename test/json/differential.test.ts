@@ -11,7 +11,7 @@ import { suite } from 'uvu';
 import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../lib/backend/contract';
 import { jsBackend, nativeBackend } from '../../lib/backend/select';
 import { JsonSyntaxError } from '../../lib/errors';
-import { hasNative, skipFile } from '../support/backends';
+import { everyTextIsOurs, hasNative, skipFile } from '../support/backends';
 import { failureOffset } from './reference';
 import { assertSame, difference, outcome } from './same';
 import { badUtf8, escapes, rawSuite, scraps, traps } from './samples';
@@ -24,6 +24,7 @@ console.log(`to repeat: ${line}`);
 const backends: [string, JsonBackend][] = [['js', jsBackend().json]];
 const wanted = process.env.TAILRACE_ISA;
 if (hasNative()) {
+  everyTextIsOurs();
   const { isa, json } = nativeBackend();
   if (wanted !== undefined && isa !== wanted)
     skipFile(`optional: this CPU has no ${wanted} kernel (${isa} in use)`);

@@ -8,14 +8,13 @@ import * as assert from 'node:assert';
 import { suite } from 'uvu';
 import { nativeBackend } from '../../lib/backend/select';
 import { JsonSyntaxError } from '../../lib/errors';
-import { hasNative, skipFile } from '../support/backends';
+import { everyTextIsOurs, hasNative, skipFile } from '../support/backends';
 import { seeded } from '../support/seeded';
 import { difference } from './same';
 import { escapes, scraps } from './samples';
 
 if (!hasNative()) skipFile('no native core: the fallback parses with JSON.parse');
-// No text is left to V8 because others like it were.
-(require('../../lib/backend/native/json/choice') as { isOurs: () => boolean }).isOurs = () => true;
+everyTextIsOurs();
 
 const runs = Number(process.env.TAILRACE_FUZZ_RUNS ?? 20_000);
 const seed = Number(process.env.TAILRACE_FUZZ_SEED ?? Date.now() % 0x7fffffff);

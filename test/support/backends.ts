@@ -35,3 +35,11 @@ export function onFallback(): void {
 export function hasNative(): boolean {
   return loadAddon().state === 'loaded';
 }
+
+/**
+ * From now on the core reads every JSON text that it may, also those of kinds that are left to V8 because it has lost with them: a test
+ * that means the core's parser would else mostly compare V8 with itself.
+ */
+export function everyTextIsOurs(): void {
+  (require('../../lib/backend/native/json/choice') as { isOurs: () => boolean }).isOurs = () => true;
+}
