@@ -36,12 +36,14 @@ import {
 import { isRawJson } from '../../json/raw-json';
 import type { NativeAddon } from '../../load';
 import { type FragmentTable, tapeOf, utf8Write } from './encode-crossing';
+import { Familiar } from './familiar';
 
 /** Larger texts are left to V8: the strings are held twice. */
 const kMostUnits = 8 << 20;
-/** Keys that are remembered, and bytes of them; so many values after there is no more room, all are forgotten. */
+/** Keys that are remembered, and bytes of them; so many values after there is no more room, all are forgotten, and twice as many the next time. */
 const kMostPlaces = 8192;
 const kWait = 64;
+const kLongestWait = 1 << 16;
 const kFragments = 4096;
 const kFragmentBytes = 1 << 16;
 const kLongestKey = 64;
@@ -57,6 +59,13 @@ const kMostByRules = 4;
 const kMostPassed = 63;
 /** Units of a text that is put where small results stand together. */
 const kMostPooled = 1 << 12;
+
+/** Keys that a value may bring that had no fragment yet, however small it is; and words of the tape, or units of strings, for each that make up for it. */
+const kMostStrange = 8;
+const kWordsForStrange = 20;
+const kUnitsForStrange = 48;
+/** So many values are looked at closely after one whose keys were strange. */
+const kDoubtful = 4096;
 
 /** V8's JSON.stringify writes plain data two to four times as fast since 13.8 (v8.dev/blog/json-stringify). */
 function v8IsFaster(): boolean {
@@ -146,15 +155,21 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
   const table: FragmentTable = tape.table(kFragments, kFragmentBytes, kFixed);
   let places = 0;
   let waited = 0;
+  let wait = kWait;
   let root = place(undefined);
   let byRulesLeft = 0;
   /** Somebody's code was called: nothing is left to V8 as a whole, which would call it again. */
   let asked = false;
   let passed = 0;
   let toPass = 0;
+  const familiar = new Familiar();
+  /** Keys of this value that had no fragment: to make one takes as long as to do without it. */
+  let strange = 0;
+  let doubts = 0;
 
   function forget(): void {
     places = waited = 0;
+    wait = Math.min(2 * wait, kLongestWait);
     root = place(undefined);
     table.reset(kFixed);
   }
@@ -194,6 +209,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
   /** The fragment of a place that has none yet; 0: it gets none. */
   function fragmentOf(at: Place): number {
     const { key } = at;
+    strange++;
     if (key === undefined || key.length > kLongestKey || ++at.seen < kSeen) return 0;
     at.fragment = table.add(`${JSON.stringify(key)}:`);
     return at.fragment;
@@ -329,6 +345,21 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
     }
   }
 
+  /** After a walk of so many words: whether others of its kind are for V8, which writes keys that nobody knows faster. */
+  function judge(value: object, words: number): void {
+    if (
+      strange > kMostStrange &&
+      strange * kWordsForStrange > words &&
+      tape.strings.length < strange * kUnitsForStrange
+    ) {
+      familiar.notWorthIt(value);
+      doubts = kDoubtful;
+    } else if (doubts > 0) {
+      doubts--;
+      familiar.worthIt(value);
+    }
+  }
+
   return (value) => {
     if (typeof value !== 'object' || value === null || tape.busy || !prototypesAreBare()) return whole(value);
     for (const _ in kObject) return whole(value);
@@ -336,17 +367,25 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       toPass--;
       return whole(value);
     }
+    if (doubts > 0 && familiar.isForV8(value)) {
+      doubts--;
+      return whole(value);
+    }
     tape.busy = true;
     try {
-      if ((places >= kMostPlaces || table.full) && ++waited > kWait) forget();
+      if ((places >= kMostPlaces || table.full) && ++waited > wait) forget();
       tape.start();
       byRulesLeft = kMostByRules;
       asked = false;
+      strange = 0;
       const end = put(value, kEmpty, kHeaderWords, root);
       const made = end >= 0 ? tape.finish(table.id, end) : undefined;
       if (byRulesLeft < 0) toPass = passed = Math.min(2 * passed + 1, kMostPassed);
       else if (made !== undefined) passed = 0;
-      if (made !== undefined) return made;
+      if (made !== undefined) {
+        judge(value, end - kHeaderWords);
+        return made;
+      }
     } finally {
       tape.busy = false;
       tape.clear();
