@@ -335,8 +335,9 @@ export class Pool<T> {
   }
 
   #fillUp(): void {
-    if (this.#retry.waiting) return;
-    while (this.size < this.#settings.min && this.#closed === undefined) this.#create(false);
+    // Asked each time: a create() that gives an item the pool has already fails at once, and would for ever.
+    while (this.size < this.#settings.min && this.#closed === undefined && !this.#retry.waiting)
+      this.#create(false);
   }
 
   /** Starts one construction; `wanted`: somebody waits for it and hears of its failure. */

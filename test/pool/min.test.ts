@@ -87,6 +87,27 @@ test('min whose create fails is tried again, later each time, and filled up when
     assert.equal(timers.length, 0, 'a closed pool tries nothing');
   }));
 
+test('min whose create gives the same item again is a failure as any other, and tried again', () =>
+  withFakeTime(async ({ timers }) => {
+    const one = { id: 0, good: true };
+    let calls = 0;
+    let same = true;
+    const create = () => {
+      if (++calls > 1000) throw new Error('for ever');
+      return same ? one : { id: calls, good: true };
+    };
+    const { items, errors } = numbered({ min: 3, max: 5, create });
+    assert.equal(calls, 2, 'no third before some time has passed');
+    assert.match(String(errors[0]), /"create"/);
+    assert.deepEqual(counts(items), [1, 1, 0]);
+    same = false;
+    timers[0]!.go();
+    await turn();
+    assert.deepEqual(counts(items), [3, 3, 0]);
+    assert.equal(errors.length, 1);
+    await items.close();
+  }));
+
 test('a large min of items that are there at once', async () => {
   const { items, made } = numbered({ min: 20_000, max: 20_000 });
   assert.equal(made.length, 20_000);
