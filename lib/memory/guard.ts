@@ -218,6 +218,16 @@ export class Guard {
     return currentScope.run(scope, run);
   }
 
+  /** A buffer just made is that scope's own, whatever scope the code belongs to that asked for it. */
+  madeBy(view: Buffer, scope: ScopeRecord): void {
+    const allocation = this.#live.get(view);
+    if (allocation === undefined || allocation.scope === scope) return;
+    uncount(placeOf(allocation), allocation.bytes);
+    const own = { ...allocation, scope };
+    this.#live.set(view, own);
+    count(placeOf(own), own.bytes);
+  }
+
   /** A scope is about to free this one. */
   freedByScope(view: Buffer): void {
     const allocation = this.#live.get(view);

@@ -117,6 +117,7 @@ export class SlabScope implements Watcher {
   #own(buffer: Buffer): Buffer {
     this.#buffers.add(buffer);
     this.#slab.watch(buffer, this);
+    if (this.record !== undefined) this.#slab.guard?.madeBy(buffer, this.record);
     return buffer;
   }
 }

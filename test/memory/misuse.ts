@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
-import { explain, type Slab, slab } from '../../lib/memory';
+import { explain, type Slab, type SlabScope, slab } from '../../lib/memory';
 
 const part = resolve(__dirname, '..', '..', 'lib', 'memory');
 /** How often: TAILRACE_TEST_TIMES=1000000 takes half a minute, mostly for making the errors. */
@@ -157,6 +157,36 @@ export function misuse(name: string) {
     }
     // Each held 33 MB: eight of them would be 260.
     assert.ok((rss.at(-1) as number) - (rss[0] as number) < 33e6, `${rss}`);
+  });
+
+  test('guard: what is made by a scope is of that scope, wherever the code runs', async () => {
+    const memory = slab({ guard: true });
+    let late: SlabScope | undefined;
+    let end = () => {};
+    const other = memory.scope((s) => {
+      late = s;
+      return new Promise<void>((done) => {
+        end = done;
+      });
+    });
+    const kept: Buffer[] = [];
+    memory.scope((outer) => {
+      memory.scope(() => kept.push(outer.alloc(100), (late as SlabScope).alloc(200)));
+      assert.deepEqual(memory.explain(), [], 'in use, and their scopes have not ended');
+    });
+    kept.push((late as SlabScope).alloc(300)); // in no scope's function
+    assert.deepEqual(
+      memory.explain().map(({ bytes }) => bytes),
+      [100],
+    );
+    end();
+    await other;
+    const scopes = new Map(memory.explain().map(({ bytes, scope }) => [bytes, scope]));
+    assert.deepEqual([...scopes.keys()], [100, 200, 300]);
+    assert.match(scopes.get(300) as string, /misuse/);
+    assert.equal(scopes.get(300), scopes.get(200));
+    assert.notEqual(scopes.get(100), scopes.get(200));
+    assert.equal(kept.length, 3);
   });
 
   test('guard: explain() tells what outlived its scope, and the lines', async () => {
