@@ -202,6 +202,7 @@ export class Slab {
 
   #drop(heap: SizeHeap, arena: Arena): void {
     this.#settle();
+    this.#large.delete(heap); // one of those has no other arena
     this.#lost += heap.drop(arena);
     this.#reserved -= arena.blocks * arena.blockBytes;
   }
