@@ -216,7 +216,12 @@ export class SizeHeap {
     let dropped = 0;
     let givenBack = 0;
     let blocks = 0;
-    const known = this.#resting;
+    const known = new Map<Arena, RestingRun[]>();
+    for (const run of this.#resting) {
+      const runs = known.get(run.arena);
+      if (runs === undefined) known.set(run.arena, [run]);
+      else runs.push(run);
+    }
     this.#resting = [];
     for (let slot = 0; slot < this.arenas.length; slot++) {
       const arena = this.arenas[slot];
@@ -230,7 +235,7 @@ export class SizeHeap {
         continue;
       }
       blocks += arena.blocks;
-      givenBack += this.#restIn(arena, views, keepContent ? undefined : backend, known);
+      givenBack += this.#restIn(arena, views, keepContent ? undefined : backend, known.get(arena) ?? []);
     }
     this.#blocks = blocks;
     this.#restingBlocks = this.#resting.reduce((sum, run) => sum + run.count, 0);
