@@ -332,9 +332,28 @@ export class Slab {
     this.#watchers.set(buffer, watcher);
   }
 
+  /**
+   * Lets arenas go of which nothing is in use, until there is room for so many bytes. Not by purge(), which looks at every block and
+   * calls the system for pages that the limit does not count: a program at its limit would do so at each refusal. Here a free
+   * view is set aside once, and is not looked at again before it was used.
+   */
+  #makeRoom(bytes: number): void {
+    this.#settle();
+    for (const heap of this.#heaps) {
+      if (heap.arenas.length === 0) continue;
+      heap.setAside(heap.count);
+      for (const arena of heap.arenas) {
+        if (arena === undefined || arena.idle < arena.blocks) continue;
+        if (this.#limit - this.#reserved >= bytes) return;
+        this.#guard?.forgetRecent();
+        this.release(heap, arena);
+      }
+    }
+  }
+
   #refill(heap: SizeHeap): void {
     if (this.#reserved + heap.nextArenaBytes() > this.#limit) {
-      if (heap.blockBytes <= this.#limit) this.purge(); // else no room could be enough
+      if (heap.blockBytes <= this.#limit) this.#makeRoom(heap.nextArenaBytes()); // else no room could be enough
       if (heap.hasFree) return;
       // An arena smaller than usual will do, of one block at least.
       if (Math.min(heap.nextArenaBytes(), heap.blockBytes) > this.#limit - this.#reserved) {

@@ -97,6 +97,28 @@ export function misuse(name: string) {
     assert.ok(refused > 50);
   });
 
+  test('a limit that many run into: a refusal looks at little and gives nothing back that is no room', () => {
+    const memory = slab({ limit: 16 << 20, guard: false });
+    const held: Buffer[] = [];
+    while (codeOf(() => held.push(memory.allocUnsafe(64))) === undefined);
+    for (let i = 0; i < held.length; i += 2) memory.free(held[i] as Buffer);
+    const begin = performance.now();
+    always(memory, 'ERR_TAILRACE_LIMIT', () => memory.allocUnsafe(1000), 2000);
+    // Milliseconds in all; looking at each block each time takes more than a minute.
+    assert.ok(performance.now() - begin < 10_000);
+    const { givenBack, committed, reserved } = memory.stats();
+    assert.deepEqual([givenBack, committed], [0, reserved]);
+    for (let i = 0; i < held.length; i += 2) held[i] = memory.allocUnsafe(64);
+    assert.equal(
+      codeOf(() => memory.allocUnsafe(64)),
+      'ERR_TAILRACE_LIMIT',
+    );
+    assert.equal(new Set(held).size, held.length);
+    for (const buffer of held) memory.free(buffer);
+    memory.free(memory.allocUnsafe(15 << 20));
+    assert.equal(memory.stats().inUse, 0);
+  });
+
   test('very many scopes and leases: memory is back at the start', () => {
     const memory = slab();
     for (let i = 0; i < many; i++) {
