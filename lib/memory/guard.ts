@@ -104,10 +104,11 @@ function placeOnce(place: string): string {
 /** The caller's frame outside this folder. */
 export function callSite(): string {
   const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = 12;
+  // Not by assignment: where a program has frozen Error, that throws.
+  Reflect.set(Error, 'stackTraceLimit', 12);
   const holder: { stack?: unknown } = {};
   Error.captureStackTrace(holder, callSite);
-  Error.stackTraceLimit = before;
+  Reflect.set(Error, 'stackTraceLimit', before);
   const frames = framesOf(holder);
   const frame = frames.find((line) => !line.includes(__dirname)) ?? frames.at(-1) ?? '';
   return placeOnce(frame.trim() || 'at an unknown place');

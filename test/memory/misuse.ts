@@ -294,6 +294,13 @@ export function misuse(name: string) {
     assert.ok(!stderr.includes('77'));
   });
 
+  test('guard: where a program has frozen Error, lines are told all the same', () => {
+    const code = `
+      Object.freeze(Error);
+      require(${JSON.stringify(part)}).slab({ guard: true }).alloc(5);`;
+    assert.match(run(code).stderr, /1 of 5 bytes, allocated at .*:3:/);
+  });
+
   test('guard: a slab that was dropped and collected with buffers in use is in the report', () => {
     const code = `
       const { slab } = require(${JSON.stringify(part)});
