@@ -152,6 +152,12 @@ export class Guard {
     );
   }
 
+  /** The same for all blocks of an arena that is about to go: nobody could tell afterwards. */
+  checkArena(arena: Arena): void {
+    if (arena.buffer.byteLength === 0) return; // it was detached
+    for (const number of this.#last.get(arena)?.keys() ?? []) this.checkFree(arena, number);
+  }
+
   /** The same for the blocks freed last, kRecentBytes at either end of each: who writes late is found early. */
   checkRecent(): void {
     for (const { arena, number } of this.#recent) {

@@ -280,12 +280,13 @@ export class Slab {
 
   /**
    * Gives back what is free: arenas without a buffer in use are forgotten, and on the native backend the pages of
-   * free blocks elsewhere go to the system. Returns the bytes.
+   * free blocks elsewhere go to the system. Returns the bytes. Guard mode throws SlabError, and gives nothing back, when somebody
+   * has written into what would go.
    */
   purge(): number {
     let bytes = 0;
     this.#settle();
-    this.#guard?.forgetRecent();
+    if (this.#guard !== undefined) this.#checkBeforePurge(this.#guard);
     for (const heap of this.#heaps) {
       if (heap.arenas.length === 0) continue;
       const [dropped, givenBack] = heap.purge(this.#backend, this.#guard !== undefined);
@@ -294,6 +295,16 @@ export class Slab {
     }
     this.#givenBack += bytes;
     return bytes;
+  }
+
+  #checkBeforePurge(guard: Guard): void {
+    guard.checkRecent();
+    for (const { arenas } of this.#heaps) {
+      for (const arena of arenas) {
+        if (arena !== undefined && arena.idle === arena.blocks) guard.checkArena(arena);
+      }
+    }
+    guard.forgetRecent();
   }
 
   /**
@@ -345,6 +356,7 @@ export class Slab {
       for (const arena of heap.arenas) {
         if (arena === undefined || arena.idle < arena.blocks) continue;
         if (this.#limit - this.#reserved >= bytes) return;
+        this.#guard?.checkArena(arena);
         this.#guard?.forgetRecent();
         this.release(heap, arena);
       }

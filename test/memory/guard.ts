@@ -3,7 +3,7 @@
 
 import * as assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { SlabError, slab } from '../../lib/memory';
+import { type Slab, SlabError, slab } from '../../lib/memory';
 import { Guard } from '../../lib/memory/guard';
 import { sizeClassOf, sizeOfClass } from '../../lib/memory/size-classes';
 
@@ -165,6 +165,31 @@ export function guarded(name: string) {
     assert.throws(() => memory.alloc(9000), useAfterFree);
     assert.equal(memory.stats().allocations, allocations, 'nothing has changed');
     memory.free(memory.alloc(9000)); // told once
+  });
+
+  test('guard: a late write is told before its memory goes, by purge() or for want of room', () => {
+    const late = (memory: Slab) => {
+      const stale = memory.alloc(500);
+      memory.free(stale);
+      for (let i = 0; i < 20; i++) memory.free(memory.alloc(60)); // no longer among the last freed
+      stale[250] = 1;
+    };
+    const memory = slab({ guard: true });
+    late(memory);
+    const { reserved } = memory.stats();
+    assert.throws(() => memory.purge(), useAfterFree);
+    assert.equal(memory.stats().reserved, reserved, 'nothing has changed');
+    assert.equal(memory.purge(), reserved); // told once
+    const large = memory.alloc(3 << 20);
+    memory.free(large);
+    large[7] = 1;
+    assert.throws(() => memory.purge(), useAfterFree);
+    memory.purge();
+    const bounded = slab({ guard: true, limit: 1 << 20 });
+    late(bounded);
+    assert.throws(() => bounded.alloc(1_000_000), useAfterFree);
+    bounded.free(bounded.alloc(1_000_000));
+    assert.equal(bounded.stats().inUse, 0);
   });
 
   test('guard: a stale holder that writes after others allocated does not hit their bytes', () => {
