@@ -2,6 +2,7 @@
 // one of them can expire: a pool that rests at min wakes nobody up. It is enough to look when an item comes back: what is
 // made beyond min comes here itself some time, or is gone.
 
+import { AsyncResource } from 'node:async_hooks';
 import type { PoolSettings } from './options';
 
 const kMaxDelayMs = 2 ** 31 - 1;
@@ -23,6 +24,8 @@ export class IdleList<T> {
   /** How many of the idle items may go without the pool falling below min. */
   readonly #spare: () => number;
   readonly #expired: (entry: Entry<T>) => void;
+  /** Items end as what made the pool, not as the request that brought one back: its context would be held as long as timers follow. */
+  readonly #maker = new AsyncResource('tailrace:pool');
   /** Oldest first: that which is idle for longest. */
   #entries: Entry<T>[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -75,12 +78,13 @@ export class IdleList<T> {
     this.#due = due;
     const delay = Math.min(kMaxDelayMs, Math.max(1, Math.round(due - now)));
     const end = Math.min(due, now + delay);
-    this.#timer = setTimeout(() => {
+    const look = () => {
       this.#due = Infinity;
       // It may go off a little early, or (timers that a test moves) without any time passing: that time has come all the same,
       // and what is due in less than a timer can wait goes along.
       this.#sweep(Math.max(performance.now(), end) + 0.5);
-    }, delay);
+    };
+    this.#timer = this.#maker.runInAsyncScope(() => setTimeout(look, delay));
     this.#timer.unref();
   }
 

@@ -1,10 +1,12 @@
 // When a pool looks after what is idle: by a timer that is there only while something can expire. Time is the test's own.
 
 import * as assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { pool } from '../../lib/pool';
 import { type FakeTime, withFakeTime } from '../support/timers';
-import { counts, type Item, numbered } from './numbered';
+import { counts, type Item, numbered, until } from './numbered';
 
 const test = suite('pool: idle');
 
@@ -96,6 +98,22 @@ test('what is due sooner than the timer that waits moves it', () =>
     await items.close();
     assert.equal(time.timers.length, 0);
   }));
+
+test('what expires ends as what made the pool, not as who brought it back', async () => {
+  const requests = new AsyncLocalStorage<string>();
+  const ended: unknown[] = [];
+  const items = requests.run('maker', () =>
+    pool({ create: () => ({}), destroy: () => ended.push(requests.getStore()), max: 2, idleMs: 5 }),
+  );
+  await requests.run('request', async () => {
+    const item = await items.acquire();
+    items.destroy(await items.acquire()); // by the request itself
+    items.release(item);
+  });
+  await until(() => items.size === 0);
+  assert.deepEqual(ended, ['request', 'maker']);
+  await items.close();
+});
 
 test('random use: a timer when something can expire, none otherwise, and in time', async () => {
   const operation = fc.oneof(
