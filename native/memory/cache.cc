@@ -96,8 +96,8 @@ void Cache::release(Bin& bin, unsigned size_class, uint32_t count) noexcept {
   trace(TraceKind::memory_release, size_class, count);
 }
 
-/** Whether an allocation that the limit refused is worth another try: free memory elsewhere was given back.
- */
+/** Whether an allocation that was refused is worth another try: there is a limit, and free memory elsewhere
+ * was given back. */
 bool Cache::reclaim() noexcept {
   if (page_heap.limit() == kUnlimited) return false;
   // Other owners' caches cannot be reached; this one, central lists, spans and free runs can.
@@ -105,7 +105,9 @@ bool Cache::reclaim() noexcept {
     const uint32_t count = bins_[i].count.load(std::memory_order_relaxed);  // own store
     if (count > 0) release(bins_[i], i, count);
   }
-  return purge() > 0;
+  // However much: what another thread gave back meanwhile, while this one waited for it, is room as well.
+  (void)purge();
+  return true;
 }
 
 /** Once every many batches: where no sysmon gives pages back, whoever moves batches does, a little. */

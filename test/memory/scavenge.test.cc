@@ -188,6 +188,50 @@ TEST_CASE("the limit takes what is free inside spans and in the own cache") {
   for (void* p : kept) cache.free(p);
 }
 
+TEST_CASE("at the limit, what one thread has given back is room for another that came second") {
+  Cache cache;
+  std::atomic<uint32_t> round{0};
+  std::atomic<int> done{0};
+  std::atomic<int> refused{0};
+  constexpr uint32_t kRounds = 100;
+  std::vector<void*> kept;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; i++) {
+    threads.emplace_back([&] {
+      Cache own;
+      for (uint32_t at = 1; at <= kRounds; at++) {
+        while (round.load() < at) std::this_thread::yield();
+        void* p = own.allocate(size_t{300} << 10);
+        if (!p) refused++;
+        own.free(p);
+        done++;
+      }
+    });
+  }
+  for (uint32_t at = 1; at <= kRounds; at++) {
+    // Free, but in the central list of the largest blocks: only a purge makes room of it, and comes to it
+    // last, behind many small ones.
+    (void)purge();
+    std::vector<void*> blocks;
+    for (int i = 0; i < 32; i++) blocks.push_back(cache.allocate(kMaxSmallBytes));
+    for (size_t bytes = 16; bytes <= 512; bytes += 16) {
+      for (int i = 0; i < 2000; i++) (i % 2 ? blocks : kept).push_back(cache.allocate(bytes));
+    }
+    for (void* p : blocks) cache.free(p);
+    cache.flush();
+    set_limit(stats().committed_bytes);
+    done = 0;
+    round = at;
+    while (done.load() < 2) std::this_thread::yield();
+    set_limit(kUnlimited);
+    for (void* p : kept) cache.free(p);
+    kept.clear();
+    cache.flush();
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(refused.load() == 0);
+}
+
 TEST_CASE("the wait doubles while what was given back is wanted again, and shrinks afterwards") {
   Decay decay;
   uint64_t now = 1'000'000'000'000;
