@@ -189,6 +189,8 @@ export class Pool<T> {
     while (this.#waiters.first !== undefined)
       this.#waiters.first.fail(new ClosedError('the pool was closed'));
     for (const entry of this.#idle.takeAll()) this.#discard(entry);
+    // Whatever a check will say, nobody gets the item any more; and it may never say anything.
+    for (const entry of this.#entries.values()) if (entry.state === 'checking') this.#discard(entry);
     if (this.size > 0) {
       await new Promise<void>((resolve) => {
         this.#allGone = resolve;
@@ -271,6 +273,7 @@ export class Pool<T> {
     const job = this.#checking.start();
     const end = (good: boolean): void => {
       this.#checking.end(job);
+      if (entry.state === 'gone') return; // close() did not wait
       const waiter = this.#waiters.first;
       if (!good || this.#spent(entry)) this.#discard(entry);
       else if (waiter !== undefined) waiter.give(this.#hand(entry));

@@ -100,6 +100,29 @@ test('a check that never ends: another idle item is handed out', async () => {
   assert.equal(await items.acquire(), all[0]);
 });
 
+test('close does not wait for a check, and destroys its item once', async () => {
+  const fails = async () => {
+    await sleep(30);
+    throw new Error('x');
+  };
+  for (const validate of [() => never, () => sleep(30).then(() => true), fails]) {
+    const { items, destroyed, errors } = numbered({ validate });
+    const item = await items.acquire();
+    const used = await items.acquire();
+    items.release(item);
+    const waiting = items.acquire();
+    const closing = items.close();
+    await assert.rejects(waiting, { code: 'ERR_TAILRACE_CLOSED' });
+    assert.deepEqual(destroyed, [item]);
+    assert.equal(items.size, 1);
+    items.release(used);
+    await closing;
+    await sleep(40);
+    assert.deepEqual(destroyed, [item, used]);
+    assert.deepEqual([counts(items), errors], [[0, 0, 0], []]);
+  }
+});
+
 test('who gives up takes nothing from those who wait on', async () => {
   const made: ((item: Item) => void)[] = [];
   const create = () => new Promise<Item>((resolve) => made.push(resolve));
