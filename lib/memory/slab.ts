@@ -14,6 +14,7 @@ import { Guard, type Outlived } from './guard';
 import { runScope, SlabLease, type SlabScope } from './scope';
 import { kMaxPooledBytes, kSizeClasses, sizeClassOf, sizeOfClass } from './size-classes';
 import { SizeHeap, type SizeStats } from './size-heap';
+import { Spares } from './spares';
 import { kMaxZeroedWords, zeroWords } from './zero';
 
 // Bound once: a look-up in another module's exports at each step would be a third of an allocation.
@@ -62,6 +63,8 @@ export class Slab {
   readonly #heaps: SizeHeap[] = [];
   /** Heaps of one block each, for what is too large to share. */
   readonly #large = new Set<SizeHeap>();
+  /** Those of it whose block was freed lately. */
+  readonly #spares = new Spares();
   readonly #watchers = new Map<Buffer, Watcher>();
   /** Largest size of the fast path: none in guard mode. */
   readonly #pooledBytes: number;
@@ -133,9 +136,10 @@ export class Slab {
   }
 
   #allocFilled(size: number): Buffer {
+    const spares = this.#spares.heaps.length;
     const buffer = this.allocUnsafe(size);
-    // A larger one has an ArrayBuffer of its own, just made.
-    if (size <= kMaxPooledBytes) fill.call(buffer, 0);
+    // A larger one has an ArrayBuffer of its own, just made but for a spare one.
+    if (size <= kMaxPooledBytes || this.#spares.heaps.length < spares) fill.call(buffer, 0);
     return buffer;
   }
 
@@ -203,6 +207,7 @@ export class Slab {
   #drop(heap: SizeHeap, arena: Arena): void {
     this.#settle();
     this.#large.delete(heap); // one of those has no other arena
+    this.#spares.forget(heap);
     this.#lost += heap.drop(arena);
     this.#reserved -= arena.blocks * arena.blockBytes;
   }
@@ -257,7 +262,7 @@ export class Slab {
     let live = 0;
     let resting = 0;
     const large = [...this.#large].sort((a, b) => a.blockBytes - b.blockBytes);
-    for (const heap of [...this.#heaps, ...large]) {
+    for (const heap of [...this.#heaps, ...large, ...this.#spares.heaps]) {
       const stats = heap.stats();
       if (stats.arenas === 0) continue;
       classes.push(stats);
@@ -294,6 +299,7 @@ export class Slab {
       bytes += dropped + givenBack;
     }
     this.#givenBack += bytes;
+    for (const heap of [...this.#spares.heaps]) bytes += this.#releaseSpare(heap);
     return bytes;
   }
 
@@ -319,7 +325,7 @@ export class Slab {
   /** @internal For Decay. */
   get heaps(): readonly SizeHeap[] {
     this.#settle(); // it is idle as any other
-    return this.#heaps;
+    return this.#spares.heaps.length === 0 ? this.#heaps : [...this.#heaps, ...this.#spares.heaps];
   }
 
   /** @internal Lets go of an arena of which no block is in use or free to be popped. */
@@ -330,6 +336,10 @@ export class Slab {
     // It may be long until the garbage collector looks: let the pages go now.
     this.#backend.giveBack(arena.buffer, 0, bytes);
     return bytes;
+  }
+
+  #releaseSpare(heap: SizeHeap): number {
+    return this.release(heap, heap.arenaOf(0));
   }
 
   /** @internal */
@@ -350,6 +360,10 @@ export class Slab {
    */
   #makeRoom(bytes: number): void {
     this.#settle();
+    for (const heap of [...this.#spares.heaps]) {
+      if (this.#limit - this.#reserved >= bytes) return;
+      this.#releaseSpare(heap);
+    }
     for (const heap of this.#heaps) {
       if (heap.arenas.length === 0) continue;
       heap.setAside(heap.count);
@@ -392,7 +406,7 @@ export class Slab {
     // Whole system pages for the large ones, so that all of it can be given back.
     const heap = pooled
       ? (this.#heaps[sizeClassOf(size + extra)] as SizeHeap)
-      : new SizeHeap(this, Math.ceil((size + extra) / 4096) * 4096);
+      : this.#largeHeap(Math.ceil((size + extra) / 4096) * 4096);
     guard?.checkRecent();
     const number = this.#takeBlock(heap);
     const arena = heap.arenaOf(number);
@@ -408,6 +422,24 @@ export class Slab {
     setState(view, kWatched); // so that free() comes by freeSlow
     guard?.allocated(arena, number, view);
     return view;
+  }
+
+  #largeHeap(bytes: number): SizeHeap {
+    return this.#spares.take(bytes) ?? new SizeHeap(this, bytes);
+  }
+
+  /** Keeps what was freed for the next of its size, or gives it back. */
+  #freeLarge(heap: SizeHeap, arena: Arena, number: number): void {
+    if (!this.#spares.wants(heap)) {
+      this.#reserved -= arena.buffer.byteLength;
+      this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
+      return;
+    }
+    for (let old = this.#spares.tooMany(heap); old !== undefined; old = this.#spares.tooMany(heap))
+      this.#releaseSpare(old);
+    heap.giveNumber(number);
+    this.#spares.put(heap);
+    this.#decay?.start();
   }
 
   /** A buffer is none any more: whoever watches it hears so. */
@@ -441,12 +473,12 @@ export class Slab {
     this.#guard?.freed(arena, number, buffer); // throws on a broken canary, the buffer stays alive
     this.#ended(buffer);
     const large = this.#large.delete(heap);
-    if (large) this.#reserved -= arena.buffer.byteLength;
     if (this.#guard !== undefined) {
-      if (!large) heap.giveNumber(number); // the next one gets a view of its own
+      if (large) this.#reserved -= arena.buffer.byteLength;
+      else heap.giveNumber(number); // the next one gets a view of its own
       this.#guard.rests(arena, number, large);
     } else if (large) {
-      this.#backend.giveBack(arena.buffer, 0, arena.buffer.byteLength);
+      this.#freeLarge(heap, arena, number);
     } else {
       heap.free[heap.count++] = buffer;
     }

@@ -10,6 +10,7 @@ import { decaysInWorkers } from './decay-worker';
 import { front } from './front';
 import { guarded } from './guard';
 import { misuse } from './misuse';
+import { spares } from './spares';
 
 onFallback();
 conformance('fallback').run();
@@ -18,6 +19,7 @@ decaysInWorkers('fallback').run();
 front('fallback').run();
 guarded('fallback').run();
 misuse('fallback').run();
+spares('fallback').run();
 
 const test = suite('memory, fallback only');
 

@@ -19,6 +19,7 @@ import { decaysInWorkers } from './decay-worker';
 import { front } from './front';
 import { guarded } from './guard';
 import { misuse } from './misuse';
+import { spares } from './spares';
 
 const run = promisify(execFile);
 
@@ -29,6 +30,7 @@ decaysInWorkers('native').run();
 front('native').run();
 guarded('native').run();
 misuse('native').run();
+spares('native').run();
 
 const test = suite('memory, native only');
 
