@@ -1,7 +1,6 @@
 // A schema as a graph: every schema object once, its references followed, its arguments checked. All that is made from a
 // schema (checks, projection, native program, encoder) starts here, so what a keyword means is read in one place.
 
-import { isDeepStrictEqual } from 'node:util';
 import { JsonSchemaDefinitionError } from '../../errors';
 import {
   badSchema,
@@ -11,6 +10,7 @@ import {
   type Schema,
   type SchemaObject,
 } from './keywords';
+import { isSameSchema } from './same';
 
 /** Says whether a string has a format. */
 export type FormatCheck = RegExp | ((value: string) => boolean);
@@ -193,7 +193,7 @@ class Builder {
       resource = { id: withoutFragment(id), node, schema: node.schema, anchors: new Map() };
       const other = this.#resources.get(resource.id);
       // Builders of schemas copy them: the same schema twice is one.
-      if (other !== undefined && !isDeepStrictEqual(other.schema, resource.schema))
+      if (other !== undefined && !isSameSchema(other.schema, resource.schema))
         badSchema(`${node.path}/$id`, 'is the $id of another schema too');
       if (other === undefined) this.#resources.set(resource.id, resource);
     }

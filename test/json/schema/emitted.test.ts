@@ -186,6 +186,48 @@ test('TypeBox 1', async () => {
   }
 });
 
+test('a schema with an $id that is used in several places, optional ones too', async () => {
+  const types = [TypeBox34.Type, (await import('typebox')).Type as never as Builder];
+  for (const t of types) {
+    const address = t.Object({ zip: t.String(), note: t.Optional(t.Any()) }, { $id: 'Address' });
+    const decode = json.decoder<unknown>(
+      t.Object({
+        home: address,
+        work: t.Optional(address),
+        old: t.Array(t.Readonly(address)),
+        some: t.Partial(t.Object({ home: address })),
+      }),
+    );
+    const text = '{"home":{"zip":"1"},"work":{"zip":"2"},"old":[{"zip":"3"}],"some":{"home":{"zip":"4"}}}';
+    assert.is(JSON.stringify(decode(Buffer.from(text))), text);
+    assert.throws(() => decode(Buffer.from(text.replace('"2"', '2'))), /work\/zip must be string/);
+  }
+  const { Type } = TypeBox34;
+  const node = Type.Recursive((of) => Type.Object({ next: Type.Optional(of) }), { $id: 'Node' });
+  const decode = json.decoder<unknown>(Type.Object({ a: node, b: Type.Optional(node) }));
+  assert.equal(decode('{"a":{"next":{}},"b":{"next":{"x":1}}}'), { a: { next: {} }, b: { next: {} } });
+});
+
+test('two schemas with one $id', () => {
+  const of = (a: object, b: object) => () =>
+    json.decoder({ properties: { a: { $id: 'A', ...a }, b: { $id: 'A', ...b } } });
+  of({ type: 'string', title: undefined }, { '~kind': 'String', type: 'string' })();
+  of({ properties: { a: { enum: [{ a: 1 }] } } }, { properties: { a: { enum: [{ a: 1 }] } } })();
+  for (const [a, b] of [
+    [{ type: 'string' }, { type: 'number' }],
+    [{ type: 'string' }, { type: 'string', minLength: 1 }],
+    [{ properties: { '~a': true } }, { properties: { '~b': true } }],
+    [{ properties: { '~a': true } }, { properties: { '~a': false } }],
+    [{ items: [{ const: { a: 1 } }] }, { items: [{ const: { a: 2 } }] }],
+    [{ anyOf: [true, {}] }, { anyOf: [true] }],
+  ] as const)
+    assert.throws(of(a, b), /is the \$id of another schema too/);
+  // circles are told, not followed
+  const round: Record<string, unknown> = { $id: 'A' };
+  round.not = { $id: 'A', not: round };
+  assert.throws(() => json.decoder(round), /contains itself/);
+});
+
 test('what has no place in JSON is refused when it is compiled', () => {
   const { Type } = TypeBox34;
   for (const schema of [Type.Date(), Type.BigInt(), Type.Undefined(), Type.RegExp('^a')])
