@@ -60,9 +60,10 @@ export function asHttpError(status: 400 | 403, thrown: unknown, more: object): H
   const known = typeof own === 'number' && own >= 400 && own < 600 ? own : own === undefined ? status : 500;
   try {
     if (error.status !== known || error.expose === undefined) {
+      // in http-errors' order, which JSON of the error shows
       error.expose = known < 500;
-      error.status = known;
       error.statusCode = known;
+      error.status = known;
     }
     return Object.assign(error, more);
   } catch {

@@ -124,6 +124,24 @@ for (const [name, [options]] of Object.entries(variants)) {
   });
 }
 
+test('JSON of an error, which applications answer with, is that of express.json()', async () => {
+  const app = (parser: express.RequestHandler) =>
+    express().use(parser, (error: object, _req: unknown, res: express.Response, _next: unknown) => {
+      res.status(400).send(JSON.stringify(error));
+    });
+  const post = (parser: express.RequestHandler, type: string, body: string) =>
+    request(app(parser)).post('/').set('content-type', type).send(body);
+  for (const [type, body] of [
+    ['application/json', '{"a":'],
+    ['application/json', 'true'],
+    ['application/json', `["${'x'.repeat(200)}"]`],
+    ['application/json; charset=latin1', '{}'],
+  ] as const) {
+    const ours = await post(json({ limit: 100 }), type, body);
+    assert.strictEqual(ours.text, (await post(express.json({ limit: 100 }), type, body)).text);
+  }
+});
+
 test('keys that reach for a prototype are refused, as no JSON is', async () => {
   const bad = ['{"__proto__":{"x":1}}', '[{"a":{"\\u005f_proto__":1}}]', '{"constructor":{"prototype":1}}'];
   for (const body of bad) {
