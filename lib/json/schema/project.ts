@@ -38,7 +38,8 @@ export function declaresMembers(node: SchemaNode): boolean {
 /** What else may apply to the same value. */
 export function applicable(node: SchemaNode): SchemaNode[] {
   const parts = [...node.allOf, ...node.anyOf, ...node.oneOf, ...node.dependentSchemas.values()];
-  for (const part of [node.ref, node.thenPart, node.elsePart]) if (part !== undefined) parts.push(part);
+  for (const part of [node.ref, node.if, node.thenPart, node.elsePart])
+    if (part !== undefined) parts.push(part);
   return parts;
 }
 
@@ -102,6 +103,8 @@ export class Projection {
         this.#gather(node.elsePart, value, into);
       }
     }
+    // a rule about members: an array has none, though it has an own length
+    if (Array.isArray(value)) return;
     for (const [name, part] of node.dependentSchemas) {
       if (hasOwn(value as object, name)) this.#gather(part, value, into);
     }

@@ -182,6 +182,25 @@ test('an empty tuple, as zod writes it', () => {
   for (const text of ['[1]', '[[]]', '{}']) assert.throws(() => decode(Buffer.from(text)), /must/);
 });
 
+test('members that only a condition declares, and rules about members beside an array', () => {
+  const condition = { if: { properties: { b: { type: 'string' }, a: true }, required: ['b'] } };
+  const texts = ['{"a":1,"x":2,"b":"s"}', '{"a":1,"x":2,"b":3}', '{"a":1}', '[1]'];
+  const inside = texts.map((text) => `{"in":${text},"out":1}`);
+  for (const undeclared of ['skip', 'keep'] as const) {
+    assert.is(compare(condition, undeclared, texts), 4);
+    assert.is(compare({ properties: { in: condition } }, undeclared, inside), 4);
+    assert.is(compare({ properties: { in: { items: condition } } }, undeclared, inside), 4);
+  }
+  const decode = json.decoder<unknown>({ properties: { in: condition } });
+  assert.equal(decode(Buffer.from(inside[0] as string)), { in: { b: 's', a: 1 } });
+  assert.equal(decode(Buffer.from(inside[1] as string)), { in: { a: 1, x: 2, b: 3 } });
+  assert.equal(json.decoder(condition)('{"a":1,"x":2,"b":"s"}'), { b: 's', a: 1 });
+
+  const dependent = { dependentSchemas: { length: { items: { properties: { a: true } } } } };
+  assert.equal(json.decoder(dependent)('[{"a":1,"b":2}]'), [{ a: 1, b: 2 }]);
+  assert.equal(json.decoder(dependent)('{"length":1,"b":2}'), { length: 1, b: 2 });
+});
+
 test('lists of fractions, whose elements have rules of their own or none', () => {
   const lists = ['[]', '[1.5]', '[1.5,2.5,-0.5]', '[1.5,2]', '[1.25,0.5]', '[[1.5],[2.5,1]]', '[1e400]'];
   const items: AnySchema[] = [
