@@ -127,6 +127,7 @@ function check(options: LinesOptions): Checked {
 }
 
 type Batch = LinesOptions & { batch: true };
+type Decoding<T> = LinesOptions & { decoder: TextDecoderLike<T> };
 type Lazy = LinesOptions & { as: 'document' };
 
 /** What a splitter finds in its chunk or, with `last`, behind all chunks; an empty batch is not given. */
@@ -169,6 +170,14 @@ export function linesSync(
   input: JsonInput | Iterable<JsonInput>,
   options: Lazy,
 ): IterableIterator<JsonDocument>;
+export function linesSync<T>(
+  input: JsonInput | Iterable<JsonInput>,
+  options: Batch & Decoding<T>,
+): IterableIterator<T[]>;
+export function linesSync<T>(
+  input: JsonInput | Iterable<JsonInput>,
+  options: Decoding<T>,
+): IterableIterator<T>;
 export function linesSync<T = unknown>(
   input: JsonInput | Iterable<JsonInput>,
   options: Batch,
@@ -193,6 +202,8 @@ export function linesSync(input: unknown, options?: LinesOptions): IterableItera
  */
 function linesOf(input: JsonInput | JsonStream, options: Batch & Lazy): AsyncIterableIterator<JsonDocument[]>;
 function linesOf(input: JsonInput | JsonStream, options: Lazy): AsyncIterableIterator<JsonDocument>;
+function linesOf<T>(input: JsonInput | JsonStream, options: Batch & Decoding<T>): AsyncIterableIterator<T[]>;
+function linesOf<T>(input: JsonInput | JsonStream, options: Decoding<T>): AsyncIterableIterator<T>;
 function linesOf<T = unknown>(input: JsonInput | JsonStream, options: Batch): AsyncIterableIterator<T[]>;
 function linesOf<T = unknown>(
   input: JsonInput | JsonStream,

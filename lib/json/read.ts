@@ -30,6 +30,8 @@ const kDefaultLimit = 64 * 1024 * 1024;
  *
  * @throws JsonSyntaxError with the offset in the whole body; LimitError; the signal's reason; the source's own error
  */
+export function read<T>(body: JsonStream, options: ReadOptions & { decoder: TextDecoderLike<T> }): Promise<T>;
+export function read<T = unknown>(body: JsonStream, options?: ReadOptions): Promise<T>;
 export async function read<T = unknown>(body: JsonStream, options: ReadOptions = {}): Promise<T> {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument('options', 'an object', options);

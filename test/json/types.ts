@@ -68,4 +68,22 @@ export async function checked(): Promise<void> {
   for await (const line of json.lines<User>('1', { onError: 'skip' })) same<typeof line, User>();
   for await (const line of json.lines('1', { batch: true, as: 'document' }))
     same<typeof line, json.JsonDocument[]>();
+
+  // what a decoder makes, unless another type is named
+  const decoder = json.decoder<User>({});
+  same<Awaited<ReturnType<typeof readBy>>, User>();
+  for await (const line of json.lines('1', { decoder, onError: 'skip' })) same<typeof line, User>();
+  for await (const line of json.lines('1', { decoder, batch: true })) same<typeof line, User[]>();
+  for (const line of json.linesSync('1', { decoder })) same<typeof line, User>();
+  for (const line of json.linesSync('1', { decoder, batch: true })) same<typeof line, User[]>();
+  for await (const line of json.lines<{ id: 1 }>('1', { decoder })) same<typeof line, { id: 1 }>();
+  const options: json.LinesOptions = { decoder };
+  for await (const line of json.lines('1', options)) same<typeof line, unknown>();
+  for await (const line of json.lines<User>('1', options)) same<typeof line, User>();
+  const other = await json.read<{ id: 1 }>(Readable.from([]), { decoder });
+  same<typeof other, { id: 1 }>();
+}
+
+function readBy(decoder: json.Decoder<User>) {
+  return json.read(Readable.from([]), { decoder, limit: 10 });
 }
