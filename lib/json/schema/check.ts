@@ -7,7 +7,17 @@
 import { oneOfValues } from './equal';
 import { isRuleBesideRef, type TypeName } from './keywords';
 import type { SchemaNode } from './model';
-import { type Check, kMaxReferences, noting, type Place, quietly, report, sequence, tooDeep } from './run';
+import {
+  type Check,
+  kMaxReferences,
+  noting,
+  type Place,
+  quietly,
+  report,
+  sequence,
+  tentative,
+  tooDeep,
+} from './run';
 import { hasGroup, kGroupNames, placeOf, simple, TypeChecks } from './type-checks';
 import { kIsType, type TypeTests, typesOf } from './types';
 
@@ -90,7 +100,7 @@ export class Checks {
   }
 
   #part(node: SchemaNode, place: Place, keyword: string, step?: number): Check {
-    return this.#below(node, { path: place.path, composite: true }, keyword, step);
+    return tentative(node, this.#below(node, { path: place.path, composite: true }, keyword, step));
   }
 
   #type(node: SchemaNode, types: TypeName[], place: Place): Check {
@@ -205,7 +215,7 @@ export class Checks {
     const branch = (keyword: 'then' | 'else'): Check => {
       const target = keyword === 'then' ? node.thenPart : node.elsePart;
       if (target === undefined) return () => true;
-      const inner = this.#below(target, place, keyword);
+      const inner = tentative(target, this.#below(target, place, keyword));
       return (value, run) => {
         if (inner(value, run)) return true;
         if (!place.composite && !run.all) return false;

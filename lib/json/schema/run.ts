@@ -97,15 +97,26 @@ export function below(check: Check, value: unknown, step: string | number, run: 
   return fits;
 }
 
-/** Notes that a value has passed a schema; what was noted inside one that it has not passed is forgotten. */
+/**
+ * Notes that a value has come to a schema. What does not fit it does not fit either what has it by allOf or $ref, and that
+ * its members are unknown would be no news: ajv does not tell it.
+ */
 export function noting(node: SchemaNode, check: Check): Check {
   return (value, run) => {
-    const { passed } = run;
-    if (passed === undefined) return check(value, run);
-    const before = passed.length;
     const fits = check(value, run);
-    if (fits) passed.push(node);
-    else passed.length = before;
+    run.passed?.push(node);
+    return fits;
+  };
+}
+
+/** A part that need not fit: what was noted inside one that does not is forgotten. */
+export function tentative(node: SchemaNode, check: Check): Check {
+  if (!node.tracked) return check;
+  return (value, run) => {
+    const { passed } = run;
+    const before = passed?.length ?? 0;
+    const fits = check(value, run);
+    if (!fits && passed !== undefined) passed.length = before;
     return fits;
   };
 }

@@ -3,6 +3,7 @@
 // keywords, has mistakes of its own here.
 // @env TAILRACE_BACKEND=auto|js
 
+import Ajv2020 from 'ajv/dist/2020';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -148,6 +149,40 @@ test('the verdict is that of the specification', () => {
     }),
     { numRuns: Number(process.env.SCHEMA_RUNS ?? 1500), interruptAfterTimeLimit: 20_000 },
   );
+});
+
+test('with all errors, what allOf or $ref declares is known when it does not fit, as in ajv', () => {
+  const a = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
+  const b = { type: 'object', properties: { b: { type: 'number' } } };
+  const schemas = [
+    { allOf: [a, b], unevaluatedProperties: false },
+    { $defs: { a }, $ref: '#/$defs/a', properties: { b: { type: 'number' } }, unevaluatedProperties: false },
+    { allOf: [{ allOf: [a] }, { anyOf: [b] }], unevaluatedProperties: { type: 'string' } },
+    { anyOf: [a, b], unevaluatedProperties: false },
+    { properties: { a: { allOf: [a], unevaluatedProperties: false } }, unevaluatedProperties: false },
+  ];
+  const values = [
+    { a: 1, b: 2 },
+    { a: 'x', b: 'y', c: 1 },
+    { b: 1 },
+    { c: 1 },
+    { a: { a: 1 }, c: 2 },
+    { b: 'x' },
+  ];
+  for (const schema of schemas) {
+    const validate = new Ajv2020({ strict: false, allErrors: true }).compile(schema);
+    const decode = json.decoder<unknown>(schema, { allErrors: true });
+    for (const item of values) {
+      const wanted = validate(item) ? [] : JSON.parse(JSON.stringify(validate.errors));
+      let issues: unknown = [];
+      try {
+        decode.from(item);
+      } catch (error) {
+        issues = (error as json.JsonSchemaError).errors;
+      }
+      assert.equal(issues, wanted, `${JSON.stringify(schema)} on ${JSON.stringify(item)}`);
+    }
+  }
 });
 
 test('a check inside allOf or $ref sees members that nothing declares', () => {
