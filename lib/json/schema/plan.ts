@@ -22,6 +22,8 @@ const kPlanned = new Set([
   ...['minLength', 'maxLength', 'minItems', 'maxItems', 'prefixItems', 'items', 'additionalItems'],
   ...['properties', 'required', 'additionalProperties', '$ref', 'allOf'],
 ]);
+/** More strings than this are looked up in a Set, whose hash takes all of a string: a backend's takes its ends. */
+const kMostStrings = 1000;
 /** Patterns that match every name without a line end. */
 const kMatchAll = ['^(.*)$', '^.*$'];
 
@@ -122,6 +124,7 @@ export class Planner {
       case 'const':
       case 'enum': {
         const strings = (keyword === 'const' ? [argument] : argument) as unknown[];
+        if (strings.length > kMostStrings) return 'residual';
         if (!strings.every((item): item is string => typeof item === 'string')) return 'residual';
         return { ...kAny, types: JsonTypeBit.string, strings };
       }
@@ -297,6 +300,7 @@ export class Planner {
       const onlyStrings = a.types === JsonTypeBit.string && b.types === JsonTypeBit.string;
       const plain = [a, b].every(({ minLength, maxLength }) => minLength === 0 && maxLength === kMaxCount);
       if (!onlyStrings || !plain || !a.strings || !b.strings) return undefined;
+      if (a.strings.length + b.strings.length > kMostStrings) return undefined;
       if (a.strings.some((text) => b.strings?.includes(text))) return undefined;
       return { ...a, strings: [...a.strings, ...b.strings] };
     }

@@ -201,6 +201,24 @@ test('members that only a condition declares, and rules about members beside an 
   assert.equal(json.decoder(dependent)('{"length":1,"b":2}'), { length: 1, b: 2 });
 });
 
+test('lists of very many names', () => {
+  const names = Array.from({ length: 150_000 }, (_, i) => (i % 7 === 0 ? `código ${i}` : `code-${i}`));
+  const decode = json.decoder<unknown>({ type: 'array', items: { enum: names } });
+  const text = Buffer.from(JSON.stringify(names));
+  assertSame(decode(text), names, 'the names');
+  assert.throws(() => decode(Buffer.from('["code-1","code-x"]')), /1 must be equal to one of/);
+
+  const members = names.slice(0, 30_000);
+  const value = Object.fromEntries(members.map((name, i) => [name, i]));
+  const properties = Object.fromEntries(members.map((name) => [name, { type: 'integer' }]));
+  const record = json.decoder<unknown>({ type: 'object', properties, required: members });
+  assertSame(record(Buffer.from(JSON.stringify({ x: 1, ...value }))), value, 'the members');
+  assert.throws(
+    () => record(Buffer.from(JSON.stringify({ ...value, 'code-1': 'x' }))),
+    /code-1 must be integer/,
+  );
+});
+
 test('lists of fractions, whose elements have rules of their own or none', () => {
   const lists = ['[]', '[1.5]', '[1.5,2.5,-0.5]', '[1.5,2]', '[1.25,0.5]', '[[1.5],[2.5,1]]', '[1e400]'];
   const items: AnySchema[] = [

@@ -38,7 +38,9 @@ class Writer {
     let size = 64;
     while (size < names.length * 8) size *= 2;
     const at = this.words.length;
-    this.words.push(size - 1, 0, 0, ...new Array<number>(size).fill(-1));
+    this.words.push(size - 1, 0, 0);
+    // one by one: a spread of more arguments than the stack holds would throw
+    for (let i = 0; i < size; i++) this.words.push(-1);
     names.forEach((name, i) => {
       const bytes = Buffer.from(name, 'utf8');
       const bucket = at + 3 + (hash(bytes) & (size - 1));
@@ -62,7 +64,7 @@ class Writer {
 
   list(items: readonly number[]): number {
     const at = this.words.length;
-    this.words.push(...items);
+    for (const item of items) this.words.push(item);
     return at;
   }
 
