@@ -13,10 +13,12 @@ import {
   noting,
   type Place,
   quietly,
+  remember,
   report,
   sequence,
   tentative,
   tooDeep,
+  verdictOf,
 } from './run';
 import { hasGroup, kGroupNames, placeOf, simple, TypeChecks } from './type-checks';
 import { kIsType, type TypeTests, typesOf } from './types';
@@ -161,12 +163,16 @@ export class Checks {
     }
     const entry = called;
     return (value, run) => {
+      const calls = run.calls++;
+      const verdict = verdictOf(entry, value, run);
+      if (verdict !== undefined) return verdict;
       if (++run.depth > kMaxReferences) throw tooDeep();
       const { name } = run;
       run.name = undefined;
       const fits = (entry.check as Check)(value, run);
       run.name = name;
       run.depth--;
+      remember(entry, value, run, calls, fits);
       return fits;
     };
   }

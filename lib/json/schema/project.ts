@@ -7,7 +7,7 @@
 
 import type { Checks } from './check';
 import type { SchemaNode } from './model';
-import { type Check, fits } from './run';
+import { type Check, fits, orTooDeep, quietRun, type Run } from './run';
 
 export type Project = (value: unknown) => unknown;
 
@@ -47,6 +47,8 @@ export class Projection {
   readonly #checks: Checks;
   readonly #made = new Map<SchemaNode, Check>();
   readonly #touches = new Map<SchemaNode, boolean>();
+  /** Of the value that is projected: what it has found out about a part is not found out at every level again. */
+  #run: Run | undefined;
 
   constructor(
     checks: Checks,
@@ -58,7 +60,17 @@ export class Projection {
 
   of(node: SchemaNode): Project {
     const nodes = [node];
-    return (value) => this.#project(nodes, value);
+    return (value) => {
+      const outer = this.#run;
+      this.#run = quietRun();
+      try {
+        return this.#project(nodes, value);
+      } catch (error) {
+        throw orTooDeep(error);
+      } finally {
+        this.#run = outer;
+      }
+    };
   }
 
   /** Whether anything is ever left out or reordered below this node. */
@@ -83,7 +95,7 @@ export class Projection {
       check = this.#checks.of(node);
       this.#made.set(node, check);
     }
-    return fits(check, value);
+    return fits(check, value, this.#run);
   }
 
   /** All schemas that apply to this value. */

@@ -13,6 +13,9 @@ export interface Run {
   path: (string | number)[];
   /** Schemas that refer to themselves: how deep they have gone into the value. */
   depth: number;
+  /** Checks of schemas that refer to themselves so far, and verdicts of those that took many of them: by value, then by schema. */
+  calls: number;
+  known: Map<unknown, Map<object, boolean>> | undefined;
   /** The schemas that the value looked at has passed so far; kept only inside one with unevaluatedProperties. */
   passed: SchemaNode[] | undefined;
   /** The member whose name is looked at, inside propertyNames. */
@@ -121,6 +124,29 @@ export function tentative(node: SchemaNode, check: Check): Check {
   };
 }
 
+/** A check that has led to more others than this is not made twice in one run. */
+const kManyCalls = 256;
+
+/**
+ * The verdict of a check that was made before and took long. Branches that each lead to the same part of a value, level after
+ * level, would otherwise look at it a number of times that doubles with every level.
+ */
+export function verdictOf(schema: object, value: unknown, run: Run): boolean | undefined {
+  const verdict = run.known?.get(value)?.get(schema);
+  // what a schema has passed, and why it does not fit, is for somebody who listens
+  if (verdict === undefined || run.passed !== undefined) return undefined;
+  return verdict || run.issues === undefined || run.issues.length >= kMaxIssues ? verdict : undefined;
+}
+
+/** `calls` as they were when the check began. */
+export function remember(schema: object, value: unknown, run: Run, calls: number, verdict: boolean): void {
+  if (run.calls - calls <= kManyCalls) return;
+  run.known ??= new Map();
+  const known = run.known.get(value);
+  if (known === undefined) run.known.set(value, new Map([[schema, verdict]]));
+  else known.set(schema, verdict);
+}
+
 export function tooDeep(): JsonSyntaxError {
   const code = 'ERR_TAILRACE_JSON_DEPTH';
   return new JsonSyntaxError('JSON is nested too deeply for its schema', {
@@ -131,17 +157,34 @@ export function tooDeep(): JsonSyntaxError {
   });
 }
 
-function newRun(issues: JsonSchemaIssue[] | undefined, all: boolean): Run {
-  return { issues, all, path: [], depth: 0, passed: undefined, name: undefined };
+/** A value can be too deep for the stack before it has come to the limit, where a schema takes many frames a level. */
+export function orTooDeep(error: unknown): unknown {
+  const full = error instanceof RangeError && error.message === 'Maximum call stack size exceeded';
+  return full ? tooDeep() : error;
 }
 
+function newRun(issues: JsonSchemaIssue[] | undefined, all: boolean): Run {
+  return { issues, all, path: [], depth: 0, calls: 0, known: undefined, passed: undefined, name: undefined };
+}
+
+/** A run for verdicts alone, of one value and its parts as long as nobody changes them. */
+export const quietRun = (): Run => newRun(undefined, false);
+
 /** The verdict of a check that was made by Checks. */
-export function fits(check: Check, value: unknown): boolean {
-  return check(value, newRun(undefined, false));
+export function fits(check: Check, value: unknown, run: Run = quietRun()): boolean {
+  try {
+    return check(value, run);
+  } catch (error) {
+    throw orTooDeep(error);
+  }
 }
 
 /** What is wrong with a value: nothing, the first of it, or (`all`) up to a hundred issues. */
 export function issuesOf(check: Check, value: unknown, all: boolean): JsonSchemaIssue[] {
   const issues: JsonSchemaIssue[] = [];
-  return check(value, newRun(issues, all)) ? [] : issues;
+  try {
+    return check(value, newRun(issues, all)) ? [] : issues;
+  } catch (error) {
+    throw orTooDeep(error);
+  }
 }
