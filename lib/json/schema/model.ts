@@ -111,7 +111,12 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 class Builder {
   readonly #made = new Map<SchemaObject, SchemaNode>();
   readonly #open = new Set<SchemaObject>();
-  readonly #resources = new Map<string, Resource>();
+  /** Several of one $id: copies of a schema, or definitions of several modules. */
+  readonly #resources = new Map<string, Resource[]>();
+  /** Where an $id is that of another schema too. */
+  #conflict: string | undefined;
+  /** A schema with references stands in several places: what they name is the same in all of them. */
+  #shared = false;
   readonly #resourceOf = new Map<SchemaNode, Resource>();
   readonly #refs: { node: SchemaNode; ref: string; resource: Resource }[] = [];
 
@@ -124,6 +129,7 @@ class Builder {
       const { node, ref, resource } = this.#refs[i] as { node: SchemaNode; ref: string; resource: Resource };
       node.ref = this.#resolve(ref, resource, node.path);
     }
+    if (this.#conflict !== undefined && this.#shared) twice(this.#conflict);
     const made = [...this.#made.values()] as Mutable<SchemaNode>[];
     if (made.some((node) => node.unevaluatedProperties !== undefined))
       for (const node of made) node.tracked = true;
@@ -143,6 +149,7 @@ class Builder {
     const known = typeof schema === 'object' ? this.#made.get(schema) : undefined;
     if (known !== undefined) {
       if (this.#open.has(schema as SchemaObject)) badSchema(path, 'contains itself: use $ref');
+      this.#shared ||= known.refers;
       return known;
     }
     const keywords: SchemaObject = typeof schema === 'object' ? copyOf(schema) : {};
@@ -191,11 +198,15 @@ class Builder {
     if (resource === undefined || (typeof $id === 'string' && !$id.startsWith('#'))) {
       const id = typeof $id === 'string' ? resolveUri($id, within?.id ?? '') : '';
       resource = { id: withoutFragment(id), node, schema: node.schema, anchors: new Map() };
-      const other = this.#resources.get(resource.id);
+      const others = this.#resources.get(resource.id);
+      const first = others?.[0];
       // Builders of schemas copy them: the same schema twice is one.
-      if (other !== undefined && !isSameSchema(other.schema, resource.schema))
-        badSchema(`${node.path}/$id`, 'is the $id of another schema too');
-      if (other === undefined) this.#resources.set(resource.id, resource);
+      if (first !== undefined && !isSameSchema(first.schema, resource.schema)) {
+        if (scopeOf(node.path) === undefined || scopeOf(first.node.path) === undefined) twice(node.path);
+        this.#conflict ??= node.path;
+      }
+      if (others === undefined) this.#resources.set(resource.id, [resource]);
+      else others.push(resource);
     }
     if (typeof $anchor === 'string') resource.anchors.set($anchor, node);
     if (typeof $id === 'string' && $id.startsWith('#')) resource.anchors.set($id.slice(1), node);
@@ -270,7 +281,7 @@ class Builder {
     const resource =
       name === ''
         ? from
-        : (this.#resources.get(name) ?? this.#resources.get(withoutFragment(resolveUri(name, from.id))));
+        : (this.#named(name, path) ?? this.#named(withoutFragment(resolveUri(name, from.id)), path));
     const found = resource === undefined ? undefined : this.#within(resource, rest);
     if (found === undefined) {
       throw new JsonSchemaDefinitionError(
@@ -280,6 +291,24 @@ class Builder {
       );
     }
     return found;
+  }
+
+  /** The resource of that $id; of several that of the innermost $defs around the reference, as TypeBox's modules have them. */
+  #named(id: string, path: string): Resource | undefined {
+    const all = this.#resources.get(id);
+    if (all === undefined || all.length === 1) return all?.[0];
+    let found: Resource | undefined;
+    let inner = -1;
+    for (const resource of all) {
+      const scope = scopeOf(resource.node.path);
+      if (scope === undefined || scope.length <= inner || !`${path}/`.startsWith(`${scope}/`)) continue;
+      found = resource;
+      inner = scope.length;
+    }
+    const first = all[0] as Resource;
+    if (found === undefined && !all.every((other) => isSameSchema(other.schema, first.schema)))
+      twice((all[1] as Resource).node.path);
+    return found ?? first;
   }
 
   #within(resource: Resource, rest: string): SchemaNode | undefined {
@@ -305,6 +334,15 @@ function decode(text: string): string {
   } catch {
     return text;
   }
+}
+
+function twice(path: string): never {
+  return badSchema(`${path}/$id`, 'is the $id of another schema too');
+}
+
+/** What a definition is a definition in; undefined: the schema at this place is none. */
+function scopeOf(path: string): string | undefined {
+  return /^(.*)\/(?:%24defs|definitions)\/[^/]*$/.exec(path)?.[1];
 }
 
 function resolveUri(uri: string, base: string): string {

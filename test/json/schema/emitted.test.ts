@@ -208,6 +208,40 @@ test('a schema with an $id that is used in several places, optional ones too', a
   assert.equal(decode('{"a":{"next":{}},"b":{"next":{"x":1}}}'), { a: { next: {} }, b: { next: {} } });
 });
 
+test('modules of TypeBox 0.34 that have definitions of one name', () => {
+  const { Type } = TypeBox34;
+  // the same words in both, but not the same meaning
+  const of = (b: TypeBox34.TSchema) =>
+    Type.Module({
+      A: Type.Object({ b: Type.Ref('B'), next: Type.Optional(Type.Ref('A')) }),
+      B: b,
+    }).Import('A');
+  const schema = Type.Object({ p: of(Type.String()), q: of(Type.Integer()), r: Type.Array(of(Type.Null())) });
+  const values = [
+    { p: { b: 'x', next: { b: 'y' } }, q: { b: 1, next: { b: 2 } }, r: [{ b: null }] },
+    { p: { b: 1 }, q: { b: 1 }, r: [] },
+    { p: { b: 'x' }, q: { b: 'x' }, r: [] },
+    { p: { b: 'x' }, q: { b: 1, next: { b: 'x' } }, r: [] },
+    { p: { b: 'x' }, q: { b: 1 }, r: [{ b: 'x' }] },
+  ];
+  for (const made of [schema, JSON.parse(JSON.stringify(schema))]) {
+    const decode = json.decoder<unknown>(made);
+    for (const value of values) {
+      const text = JSON.stringify(value);
+      assert.is(
+        takes(() => decode(Buffer.from(text))),
+        Value34.Check(schema, value),
+        text,
+      );
+    }
+  }
+  // one reference in two modules would have two meanings
+  const b = Type.Ref('B');
+  const shared = (item: TypeBox34.TSchema) => ({ $defs: { B: { ...item, $id: 'B' } }, properties: { b } });
+  const both = { properties: { p: shared(Type.String()), q: shared(Type.Integer()) } };
+  assert.throws(() => json.decoder(both), /is the \$id of another schema too/);
+});
+
 test('two schemas with one $id', () => {
   const of = (a: object, b: object) => () =>
     json.decoder({ properties: { a: { $id: 'A', ...a }, b: { $id: 'A', ...b } } });
