@@ -9,19 +9,19 @@ import type { ParseOptions, Reviver } from './options';
 const kTinyBytes = 255;
 
 /**
- * The core and its generated code are loaded and warm up for some 20 ms before they win. So V8 reads the first of a process's
- * JSON, unless one text is large enough to pay for all that alone, or a backend was asked for by name.
+ * To load the core and its generated code, and to get them hot, takes 20 to 40 ms. So V8 reads the first of a process's JSON, unless one
+ * text is large enough to pay for all that alone, or a backend was asked for by name.
  */
-const kColdBytes = 4 << 20;
+const kColdBytes = 16 << 20;
+const kPaysBytes = 32 << 20;
 /** What is left of them; the environment is asked at the first text. */
 let coldBytes: number | undefined;
 
 /** Whether V8 reads a text of that size, which is not tiny, here and now, without the backend. */
 function isTheirs(size: number): boolean {
-  coldBytes ??= process.env.TAILRACE_BACKEND === undefined ? kColdBytes : 0;
-  if (coldBytes <= 0) return false;
-  coldBytes -= size;
-  return coldBytes > 0;
+  const left = coldBytes ?? (process.env.TAILRACE_BACKEND === undefined ? kColdBytes : 0);
+  coldBytes = left > 0 ? left - size : left;
+  return left > 0 && size < kPaysBytes;
 }
 
 let any: typeof import('./parse-any') | undefined;
