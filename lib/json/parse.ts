@@ -10,18 +10,25 @@ const kTinyBytes = 255;
 
 /**
  * To load the core and its generated code, and to get them hot, takes 20 to 40 ms. So V8 reads the first of a process's JSON, unless one
- * text is large enough to pay for all that alone, or a backend was asked for by name.
+ * text is large enough to pay for all that alone, or a backend was asked for by name. The core has paid off
+ * after some 20 MB; but most programs go on, and a larger share for V8 would keep those slow for longer.
  */
-const kColdBytes = 16 << 20;
+const kColdBytes = 4 << 20;
 const kPaysBytes = 32 << 20;
 /** What is left of them; the environment is asked at the first text. */
 let coldBytes: number | undefined;
 
 /** Whether V8 reads a text of that size, which is not tiny, here and now, without the backend. */
 function isTheirs(size: number): boolean {
-  const left = coldBytes ?? (process.env.TAILRACE_BACKEND === undefined ? kColdBytes : 0);
-  coldBytes = left > 0 ? left - size : left;
-  return left > 0 && size < kPaysBytes;
+  if (coldBytes === undefined) {
+    coldBytes = process.env.TAILRACE_BACKEND === undefined && size < kPaysBytes ? kColdBytes : 0;
+    if (coldBytes === 0) return false;
+    coldBytes -= size;
+    return true;
+  }
+  if (coldBytes <= 0) return false;
+  coldBytes -= size;
+  return coldBytes > 0;
 }
 
 let any: typeof import('./parse-any') | undefined;
