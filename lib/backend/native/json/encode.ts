@@ -361,14 +361,15 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
   }
 
   return (value) => {
-    if (typeof value !== 'object' || value === null || tape.busy || !prototypesAreBare()) return whole(value);
+    if (typeof value !== 'object' || value === null || tape.busy) return whole(value);
+    if (doubts > 0 && familiar.isForV8(value)) {
+      doubts--;
+      return whole(value);
+    }
+    if (!prototypesAreBare()) return whole(value);
     for (const _ in kObject) return whole(value);
     if (toPass > 0) {
       toPass--;
-      return whole(value);
-    }
-    if (doubts > 0 && familiar.isForV8(value)) {
-      doubts--;
       return whole(value);
     }
     tape.busy = true;

@@ -7,7 +7,7 @@
 import { types } from 'node:util';
 
 const kMostKeys = 16;
-const kLongestWait = 128;
+const kLongestWait = 32;
 
 export class Familiar {
   /** The first keys of values that were worth it. */
