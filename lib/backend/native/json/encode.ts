@@ -356,7 +356,8 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
       doubts = kDoubtful;
     } else if (doubts > 0) {
       doubts--;
-      familiar.worthIt(value);
+      // or small maps would take the places of what comes again
+      if (strange === 0) familiar.worthIt(value);
     }
   }
 
