@@ -57,7 +57,13 @@ test("names that every object has tell nothing, and nobody's code is called", ()
   const traps = { get: fail, has: fail, ownKeys: fail, getOwnPropertyDescriptor: fail, getPrototypeOf: fail };
   const getter = Object.defineProperty({}, 'key', { get: fail, enumerable: true });
   familiar.worthIt({ key: 1 });
-  for (const value of [new Proxy({}, traps), new Proxy([], traps), [new Proxy({}, traps)], getter]) {
+  const proxies = [new Proxy({}, traps), new Proxy([], traps)];
+  const revoked = Proxy.revocable([], {});
+  revoked.revoke();
+  const behind = proxies.map((proxy) => Object.setPrototypeOf({ other: 1 }, proxy));
+  const list = Object.setPrototypeOf([], proxies[1] as object);
+  list.length = 1;
+  for (const value of [...proxies, [proxies[0]], getter, ...behind, behind, list, [list], [revoked.proxy]]) {
     assert.strictEqual(familiar.isForV8(value), false);
     familiar.worthIt(value);
     familiar.notWorthIt(value);

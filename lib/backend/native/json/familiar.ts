@@ -6,6 +6,7 @@
 
 import { types } from 'node:util';
 
+const { getPrototypeOf } = Object;
 const kMostKeys = 16;
 const kLongestWait = 32;
 
@@ -55,13 +56,15 @@ export class Familiar {
   }
 }
 
-/** The object that a value, or a list of them, begins with; none whose traps would be asked. */
+/** The plain object that a value, or a list of them, begins with; none whose traps, or whose prototype's, would be asked. */
 function firstObject(value: object): object | undefined {
   let at: unknown = value;
-  for (let depth = 0; depth < 4 && Array.isArray(at); depth++) {
-    if (types.isProxy(at)) return undefined;
+  for (let depth = 0; depth < 5; depth++) {
+    if (typeof at !== 'object' || at === null || types.isProxy(at)) return undefined;
+    const prototype = getPrototypeOf(at);
+    if (!Array.isArray(at)) return prototype === Object.prototype || prototype === null ? at : undefined;
+    if (prototype !== Array.prototype) return undefined;
     at = at[0];
   }
-  const none = typeof at !== 'object' || at === null || Array.isArray(at) || types.isProxy(at);
-  return none ? undefined : (at as object);
+  return undefined;
 }
