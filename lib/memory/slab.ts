@@ -261,8 +261,8 @@ export class Slab {
     let inUse = 0;
     let live = 0;
     let resting = 0;
-    const large = [...this.#large].sort((a, b) => a.blockBytes - b.blockBytes);
-    for (const heap of [...this.#heaps, ...large, ...this.#spares.heaps]) {
+    const large = [...this.#large, ...this.#spares.heaps].sort((a, b) => a.blockBytes - b.blockBytes);
+    for (const heap of [...this.#heaps, ...large]) {
       const stats = heap.stats();
       if (stats.arenas === 0) continue;
       classes.push(stats);

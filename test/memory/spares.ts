@@ -45,6 +45,14 @@ export function spares(name: string) {
     assert.equal(memory.purge(), 0);
   });
 
+  test('stats list them by size, in use or not', () => {
+    const memory = quiet();
+    const all = [4, 1.5, 3, 2].map((size) => memory.alloc(size * MiB));
+    for (const buffer of all.slice(1)) memory.free(buffer);
+    const listed = memory.stats().classes.map(({ size, inUse }) => `${size / MiB}: ${inUse}`);
+    assert.deepEqual(listed, ['1.5: 0', '2: 0', '3: 0', '4: 1']);
+  });
+
   test('they are few: what is too much or too large goes at once', () => {
     const memory = quiet();
     const some = (count: number, size: number) => {
