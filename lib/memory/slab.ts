@@ -294,6 +294,7 @@ export class Slab {
     if (this.#guard !== undefined) this.#checkBeforePurge(this.#guard);
     for (const heap of this.#heaps) {
       if (heap.arenas.length === 0) continue;
+      for (const arena of heap.arenas) if (arena?.buffer.byteLength === 0) this.#drop(heap, arena); // detached
       const [dropped, givenBack] = heap.purge(this.#backend, this.#guard !== undefined);
       this.#reserved -= dropped;
       bytes += dropped + givenBack;

@@ -246,6 +246,38 @@ export function misuse(name: string) {
       env: { ...process.env, TAILRACE_BACKEND: name === 'native' ? 'native' : 'js', ...env },
     });
 
+  /** A byte stream does so before Node 24. */
+  const detach = (bytes: Buffer) => {
+    const start = (controller: ReadableByteStreamController) => {
+      try {
+        controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+      } catch {
+        // refused: Node 24 and later
+      }
+    };
+    new ReadableStream({ type: 'bytes', start });
+  };
+
+  test('purge drops what a program has detached, in use or free', () => {
+    for (const guard of [false, true]) {
+      const memory = slab({ guard, limit: 64 << 20 });
+      const all = Array.from({ length: 200 }, () => memory.alloc(8192));
+      const other = memory.alloc(2000);
+      memory.free(other);
+      for (let i = 0; i < all.length; i += 2) memory.free(all[i] as Buffer);
+      detach(all[1] as Buffer);
+      detach(other);
+      memory.purge();
+      assert.equal(memory.stats().classes.length, 1, 'nothing is in use of the other size');
+      for (const buffer of all.filter((_, i) => i % 2 === 1))
+        if (buffer.length > 0) memory.free(buffer);
+        else assert.throws(() => memory.free(buffer), { code: 'ERR_TAILRACE_FOREIGN_BUFFER' });
+      memory.purge();
+      const { reserved, committed, inUse } = memory.stats();
+      assert.deepEqual([reserved, committed, inUse], [0, 0, 0]);
+    }
+  });
+
   test('large buffers whose memory a program detaches leave nothing behind', () => {
     // Node 22 lets ArrayBuffer.prototype.transfer() do so. Elsewhere they are freed as any, and few will do.
     const code = `
