@@ -115,8 +115,10 @@ class Builder {
   readonly #resources = new Map<string, Resource[]>();
   /** Where an $id is that of another schema too. */
   #conflict: string | undefined;
-  /** A schema with references stands in several places: what they name is the same in all of them. */
-  #shared = false;
+  /** Schemas with references that stand in several places: what they name is the same in all of them. */
+  readonly #shared = new Set<SchemaNode>();
+  /** References of which several schemas have the name, and the scope whose schema was taken: '' when none is around them. */
+  readonly #chosen: { path: string; scope: string }[] = [];
   readonly #resourceOf = new Map<SchemaNode, Resource>();
   readonly #refs: { node: SchemaNode; ref: string; resource: Resource }[] = [];
 
@@ -129,7 +131,11 @@ class Builder {
       const { node, ref, resource } = this.#refs[i] as { node: SchemaNode; ref: string; resource: Resource };
       node.ref = this.#resolve(ref, resource, node.path);
     }
-    if (this.#conflict !== undefined && this.#shared) twice(this.#conflict);
+    for (const { path: shared } of this.#shared) {
+      const outside = ({ path, scope }: { path: string; scope: string }) =>
+        `${path}/`.startsWith(`${shared}/`) && scope.length < shared.length;
+      if (this.#chosen.some(outside)) twice(this.#conflict as string);
+    }
     const made = [...this.#made.values()] as Mutable<SchemaNode>[];
     if (made.some((node) => node.unevaluatedProperties !== undefined))
       for (const node of made) node.tracked = true;
@@ -149,7 +155,7 @@ class Builder {
     const known = typeof schema === 'object' ? this.#made.get(schema) : undefined;
     if (known !== undefined) {
       if (this.#open.has(schema as SchemaObject)) badSchema(path, 'contains itself: use $ref');
-      this.#shared ||= known.refers;
+      if (known.refers) this.#shared.add(known);
       return known;
     }
     const keywords: SchemaObject = typeof schema === 'object' ? copyOf(schema) : {};
@@ -296,18 +302,20 @@ class Builder {
   /** The resource of that $id; of several that of the innermost $defs around the reference, as TypeBox's modules have them. */
   #named(id: string, path: string): Resource | undefined {
     const all = this.#resources.get(id);
-    if (all === undefined || all.length === 1) return all?.[0];
+    if (all === undefined || this.#conflict === undefined) return all?.[0];
     let found: Resource | undefined;
-    let inner = -1;
+    let inner = '';
     for (const resource of all) {
       const scope = scopeOf(resource.node.path);
-      if (scope === undefined || scope.length <= inner || !`${path}/`.startsWith(`${scope}/`)) continue;
+      if (scope === undefined || scope.length <= inner.length || !`${path}/`.startsWith(`${scope}/`))
+        continue;
       found = resource;
-      inner = scope.length;
+      inner = scope;
     }
     const first = all[0] as Resource;
     if (found === undefined && !all.every((other) => isSameSchema(other.schema, first.schema)))
       twice((all[1] as Resource).node.path);
+    if (all.length > 1) this.#chosen.push({ path, scope: inner });
     return found ?? first;
   }
 
@@ -324,7 +332,7 @@ class Builder {
       within = (made && this.#resourceOf.get(made)) ?? within;
     }
     if (typeof at !== 'boolean' && !isRecord(at)) return undefined;
-    return this.#node(at, `#${rest}`, within);
+    return (isRecord(at) ? this.#made.get(at) : undefined) ?? this.#node(at, `#${rest}`, within);
   }
 }
 

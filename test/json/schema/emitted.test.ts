@@ -235,11 +235,44 @@ test('modules of TypeBox 0.34 that have definitions of one name', () => {
       );
     }
   }
+  // an import that is used twice means the same in both places; a pointer is no second place
+  const twice = of(Type.String());
+  const used = { ...Type.Object({ p: twice, q: of(Type.Integer()), r: Type.Array(twice), s: Type.Any() }) };
+  (used.properties as Record<string, object>).s = { $ref: '#/properties/p' };
+  const decode = json.decoder<unknown>(used);
+  const good = '{"p":{"b":"x","next":{"b":"y"}},"q":{"b":1},"r":[{"b":"z"}],"s":{"b":"x"}}';
+  assert.is(JSON.stringify(decode(good)), good);
+  for (const [right, wrong] of [
+    ['"x"', '1'],
+    ['"y"', '1'],
+    ['{"b":1}', '{"b":"x"}'],
+    ['"z"', '1'],
+    ['"s":{"b":"x"}', '"s":{"b":1}'],
+  ] as const)
+    assert.throws(() => decode(good.replace(right, wrong)), /must/);
   // one reference in two modules would have two meanings
   const b = Type.Ref('B');
   const shared = (item: TypeBox34.TSchema) => ({ $defs: { B: { ...item, $id: 'B' } }, properties: { b } });
   const both = { properties: { p: shared(Type.String()), q: shared(Type.Integer()) } };
   assert.throws(() => json.decoder(both), /is the \$id of another schema too/);
+});
+
+test('very many copies of a recursive schema: time that grows with their number', () => {
+  const { Type } = TypeBox34;
+  const node = Type.Recursive((of) => Type.Object({ a: Type.String(), next: Type.Optional(of) }), {
+    $id: 'N',
+  });
+  const compiled = (copies: number) => {
+    const all = Array.from({ length: copies }, (_, i) => [`f${i}`, JSON.parse(JSON.stringify(node))]);
+    const begin = performance.now();
+    const decode = json.decoder<unknown>({ properties: Object.fromEntries(all) });
+    return { decode, took: performance.now() - begin };
+  };
+  const { took: few } = compiled(750);
+  const { decode, took: many } = compiled(3000);
+  // Four times; looking at all copies for each reference takes sixteen times, and seconds.
+  assert.ok(many < 8 * few + 500, `${few} ${many}`);
+  assert.throws(() => decode('{"f2999":{"a":"x","next":{"a":1}}}'), /must be string/);
 });
 
 test('two schemas with one $id', () => {
