@@ -158,14 +158,14 @@ export class Guard {
     for (const number of this.#last.get(arena)?.keys() ?? []) this.checkFree(arena, number);
   }
 
-  /** The same for the blocks freed last, kRecentBytes at either end of each: who writes late is found early. */
-  checkRecent(): void {
+  /** The same for the blocks freed last, kRecentBytes at either end of each: who writes late is found early. `all`: all their bytes. */
+  checkRecent(all = false): void {
     for (const { arena, number } of this.#recent) {
       const last = this.#last.get(arena)?.get(number);
       if (last === undefined || arena.buffer.byteLength === 0) continue; // it was detached
       const bytes = dataOf(arena, number, last.bytes);
-      const whole = untouched(bytes.subarray(0, kRecentBytes)) && untouched(bytes.subarray(-kRecentBytes));
-      if (!whole) this.checkFree(arena, number);
+      const ends = untouched(bytes.subarray(0, kRecentBytes)) && untouched(bytes.subarray(-kRecentBytes));
+      if (all || !ends) this.checkFree(arena, number);
     }
   }
 

@@ -305,7 +305,7 @@ export class Slab {
   }
 
   #checkBeforePurge(guard: Guard): void {
-    guard.checkRecent();
+    guard.checkRecent(true);
     for (const { arenas } of this.#heaps) {
       for (const arena of arenas) {
         if (arena !== undefined && arena.idle === arena.blocks) guard.checkArena(arena);
@@ -371,8 +371,7 @@ export class Slab {
       for (const arena of heap.arenas) {
         if (arena === undefined || arena.idle < arena.blocks) continue;
         if (this.#limit - this.#reserved >= bytes) return;
-        this.#guard?.checkArena(arena);
-        this.#guard?.forgetRecent();
+        if (this.#guard !== undefined) return void this.purge(); // for blocks without views much faster than one by one
         this.release(heap, arena);
       }
     }

@@ -185,11 +185,28 @@ export function guarded(name: string) {
     large[7] = 1;
     assert.throws(() => memory.purge(), useAfterFree);
     memory.purge();
+    const middle = memory.alloc(3 << 20);
+    memory.free(middle);
+    middle[1 << 20] = 1; // what is no end of it is looked at last
+    assert.throws(() => memory.purge(), useAfterFree);
+    memory.purge();
     const bounded = slab({ guard: true, limit: 1 << 20 });
     late(bounded);
     assert.throws(() => bounded.alloc(1_000_000), useAfterFree);
     bounded.free(bounded.alloc(1_000_000));
     assert.equal(bounded.stats().inUse, 0);
+  });
+
+  test('guard: room at the limit is made of all arenas at once', () => {
+    // Blocks of guard mode have no views, and lists of all of them are gone through for each arena that goes by itself.
+    const memory = slab({ guard: true, limit: 4 << 20 });
+    const held = Array.from({ length: 5000 }, () => memory.alloc(300));
+    for (const buffer of held) memory.free(buffer);
+    const large = memory.alloc(2_500_000);
+    assert.equal(memory.stats().classes.length, 1);
+    assert.throws(() => memory.alloc(2_500_000), { code: 'ERR_TAILRACE_LIMIT' });
+    memory.free(large);
+    memory.free(memory.alloc(300));
   });
 
   test('guard: a stale holder that writes after others allocated does not hit their bytes', () => {
