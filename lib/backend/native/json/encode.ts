@@ -43,7 +43,7 @@ const kMostUnits = 8 << 20;
 /** Keys that are remembered, and bytes of them; so many values after there is no more room, all are forgotten, and twice as many the next time. */
 const kMostPlaces = 8192;
 const kWait = 64;
-const kLongestWait = 1 << 16;
+const kLongestWait = 1 << 13;
 const kFragments = 4096;
 const kFragmentBytes = 1 << 16;
 const kLongestKey = 64;
