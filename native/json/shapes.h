@@ -78,8 +78,8 @@ class Shapes {
   /**
    * Once all constructors are taken: objects of one shape that go without before it is held for one that
    * comes again and again, and objects of such shapes before everything is forgotten and learned anew. Shapes
-   * that come and go never bring that about: 2,048 constructors take V8 50 ms. The second number doubles each
-   * time, for processes that always have more shapes than that.
+   * that come and go never bring that about: 2,048 constructors take V8 some 50 ms. The second number doubles
+   * each time, for processes that always have more shapes than that.
    */
   static constexpr uint32_t kComesAgain = 64;
   static constexpr uint32_t kFirstPatience = 256;

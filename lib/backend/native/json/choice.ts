@@ -24,6 +24,7 @@ const kKeyBytes = 16;
 const waits = new Uint8Array(kKinds);
 const lasts = new Uint8Array(kKinds);
 const known = new Uint8Array(kKinds);
+/** `first`: its first text is being read by ours. */
 const enum State {
   untried,
   first,
@@ -32,7 +33,9 @@ const enum State {
 const states = new Uint8Array(kKinds);
 let credit = kMostCredit;
 
-/** Of a text of 16 bytes and more: what its brackets are up to the first value or key, that key, and its size to a power of two. */
+const mixed = (hash: number, code: number): number => Math.imul(hash + code, 0x9e3779b1);
+
+/** Of a text: what its brackets are up to the first value or key, that key, and its size to a power of two. */
 export function kindOf(bytes: Uint8Array, start: number, size: number): number {
   let hash = 32 - Math.clz32(size);
   let before = 0;
@@ -42,17 +45,17 @@ export function kindOf(bytes: Uint8Array, start: number, size: number): number {
     if (c <= 0x20) continue;
     if (c === 0x5b || c === 0x7b) {
       before = c;
-      hash = Math.imul(hash + c, 0x9e3779b1);
+      hash = mixed(hash, c);
       continue;
     }
     if (c === 0x22 && before === 0x7b) {
       // digits of keys are numbers of somebody, and another each time
       const last = Math.min(at + 1 + kKeyBytes, start + size);
       for (at++; at < last && bytes[at] !== 0x22; at++)
-        if ((bytes[at] as number) > 0x39) hash = Math.imul(hash + (bytes[at] as number), 0x9e3779b1);
+        if ((bytes[at] as number) > 0x39) hash = mixed(hash, bytes[at] as number);
     } else {
       // strings and literals by their first letter; all numbers are alike
-      hash = Math.imul(hash + (c > 0x39 || c === 0x22 ? c : 0), 0x9e3779b1);
+      hash = mixed(hash, c > 0x39 || c === 0x22 ? c : 0);
     }
     break;
   }
