@@ -27,8 +27,10 @@ export function bufferOf(bytes: Uint8Array): Buffer {
 
 type Decode = (this: Uint8Array, start: number, end: number) => string;
 
-/** Buffer's own decoder without the layers above it, where the runtime has it under this name (Node and Bun do). */
-const utf8Slice = (Buffer.prototype as unknown as { utf8Slice?: Decode }).utf8Slice;
+/** Buffer's own decoders without the layers above them, where the runtime has them under these names (Node and Bun do). */
+const { utf8Slice, latin1Slice } = Buffer.prototype as unknown as Partial<
+  Record<`${'utf8' | 'latin1'}Slice`, Decode>
+>;
 
 /** Node 20 aborts the process when more bytes than an int counts are to be a string. */
 const kMostDecoded = 0x7fff_ffff;
@@ -44,7 +46,14 @@ export function decode(bytes: Uint8Array, start: number, end: number): string {
     : utf8Slice.call(bytes, start, end);
 }
 
-/** The same; undefined: it has more units than a string can have (V8: 2^29 - 24). */
+/** bytes[start, end), a character each. */
+export function decodeLatin1(bytes: Uint8Array, start: number, end: number): string {
+  return latin1Slice === undefined
+    ? bufferOf(bytes).toString('latin1', start, end)
+    : latin1Slice.call(bytes, start, end);
+}
+
+/** As decode(); undefined: it has more units than a string can have (V8: 2^29 - 24). */
 export function decodeIfShort(bytes: Uint8Array, start: number, end: number): string | undefined {
   // a unit takes one byte at least
   if (end - start <= constants.MAX_STRING_LENGTH) return decode(bytes, start, end);
