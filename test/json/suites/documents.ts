@@ -4,6 +4,7 @@ import * as assert from 'node:assert';
 import { inspect } from 'node:util';
 import { suite, type Test } from 'uvu';
 import type * as Json from '../../../lib/json';
+import { seeded } from '../../support/seeded';
 import { assertSame } from '../same';
 import { traps } from '../samples';
 
@@ -138,6 +139,46 @@ export function documentsSuite(name: string, json: typeof Json): Test {
       assertSame(document.get('/list/300'), undefined, 'beyond');
       assertSame(document.get('/map/key300'), undefined, 'absent');
       assertSame(document.get('/tail/0'), 1, 'behind all');
+    }
+  });
+
+  test('elements of two lists in any order: forth, back, across', () => {
+    const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 0x7fffffff);
+    const random = seeded(seed);
+    const item = (i: number) => [i, `${i}`, { i, of: [i] }, [[i], '"'], null][Math.floor(random() * 5)];
+    const lists = [90, 200, 3].map((size) => Array.from({ length: size }, (_, i) => item(i)));
+    for (const document of both(JSON.stringify({ lists, flat: [1, 2, 3] }))) {
+      for (let round = 0; round < 3000; round++) {
+        const which = Math.floor(random() * lists.length);
+        const list = lists[which] as unknown[];
+        const at = Math.floor(random() * (list.length + 2));
+        const where = `TAILRACE_TEST_SEED=${seed}: /lists/${which}/${at}`;
+        assertSame(document.get(`/lists/${which}/${at}`), list[at], where);
+        if (round % 3 === 0)
+          assertSame(document.root.get('lists')?.at(which)?.at(at)?.toJS(), list[at], where);
+      }
+    }
+  });
+
+  test('keys that begin alike, where some are escaped', () => {
+    const text =
+      '{"git_a":1,"git_\\u0061b":2,"git_\\u0061bc":3,"git_abcd":4,"git_ab\\u0063de":5,"git_\\n":6,"git_":7,"git":8,"git\\u005fa":9,"gi\\\\":10}';
+    const expected = JSON.parse(text);
+    for (const document of both(text)) {
+      for (const key of [
+        'git_a',
+        'git_ab',
+        'git_abc',
+        'git_abcd',
+        'git_abcde',
+        'git_\n',
+        'git_',
+        'git',
+        'gi\\',
+      ])
+        assertSame(document.get(`/${key}`), expected[key], key);
+      for (const key of ['gi', 'gi\\\\', 'git_abcdef', 'git_\\n', 'git_\\u0061b'])
+        assert.strictEqual(document.get(`/${key}`), undefined, key);
     }
   });
 

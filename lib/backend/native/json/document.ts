@@ -4,10 +4,11 @@
 
 import type { JsonBackendDocument, JsonParseOptions, JsonPath, JsonSharedDocument } from '../../contract';
 import { JsonType } from '../../contract';
-import { arrayIndexOf, type Key, keyOf } from '../../json/key';
+import { type Key, keyOf } from '../../json/key';
 import { kOutlined, publish, revoke, type SharedParts } from '../../json/shared-document';
 import { type AddonJson, kAscii, kContainer, kEscapes, kUtf8 } from './addon';
 import { type Block, type Bytes, giveBlock } from './blocks';
+import { pack, type Step, type Steps, stepsOf } from './steps';
 
 const kNone = -1;
 const kUndecided = -2;
@@ -41,43 +42,6 @@ const kManyChildren = 64;
 /** A text below it has words whose numbers, and their products by three, are below 2^31. */
 const kLarge = 1 << 28;
 
-interface Step {
-  key: Key;
-  /** As an index of an array; -1: none. */
-  index: number;
-}
-
-interface Steps {
-  list: readonly Step[];
-  /** For the core: {index, bytes of the key} and the key, in whole words. */
-  packed: Uint8Array | undefined;
-  /** No key has what a source may write in two ways: half a surrogate pair, or a backslash. */
-  plain: boolean;
-}
-
-/** The tokens of a path, made ready for comparing once. */
-function stepsOf(path: JsonPath): Steps {
-  path.compiled ??= {
-    list: path.tokens.map((token): Step => ({ key: keyOf(token), index: arrayIndexOf(token) })),
-    packed: undefined,
-    plain: path.tokens.every((token) => token.isWellFormed() && !token.includes('\\')),
-  } satisfies Steps;
-  return path.compiled as Steps;
-}
-
-function pack(list: readonly Step[]): Uint8Array {
-  const sizes = list.map(({ key }) => 8 + ((key.bytes + 3) & ~3));
-  const bytes = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
-  let at = 0;
-  list.forEach(({ key, index }, i) => {
-    bytes.writeUInt32LE(index < 0 || index > 0xffff_fffe ? 0xffff_ffff : index, at);
-    bytes.writeUInt32LE(key.bytes, at + 4);
-    bytes.write(key.text, at + 8, 'utf8');
-    at += sizes[i] as number;
-  });
-  return bytes;
-}
-
 /** Powers of ten up to 10^15. */
 const kTens = Array.from({ length: 16 }, (_, i) => Number(`1e${i}`));
 
@@ -99,6 +63,10 @@ export class OutlinedDocument implements JsonBackendDocument {
   /** What resolve() last found in the root. */
   private lastKey: string | undefined;
   private lastFound = 0;
+  /** The element of an array that was last walked to: the next one is often behind it. */
+  private nearArray = kNone;
+  private nearIndex = 0;
+  private nearSlot = 0;
   private shared: SharedArrayBuffer | undefined;
   private copy: JsonBackendDocument | undefined;
 
@@ -217,20 +185,35 @@ export class OutlinedDocument implements JsonBackendDocument {
     const size = this.size(node);
     // elements of one slot each stand at their index
     if (this.last(word) - node - 1 === size) return node + 1 + index;
-    if (this.odd) {
-      let child = node + 1;
-      for (let left = index; left > 0; left--) child = this.after(child);
-      return child;
-    }
+    const left = this.distance(node, index);
+    const near = left < index ? this.nearSlot : node + 1;
+    const child = this.odd ? this.oddBehind(near, left) : this.elementBehind(near, left);
+    this.nearArray = node;
+    this.nearIndex = index;
+    this.nearSlot = child;
+    return child;
+  }
+
+  /** How many elements stand before one: from the beginning of its array, or from the one that was asked for last. */
+  private distance(array: number, index: number): number {
+    return array === this.nearArray && index >= this.nearIndex ? index - this.nearIndex : index;
+  }
+
+  private elementBehind(slot: number, left: number): number {
     const { bytes, words, slots } = this;
-    let child = (slots + node + 1) | 0;
-    for (let left = index; left > 0; left--) {
+    let child = (slots + slot) | 0;
+    for (; left > 0; left--) {
       // as in findKey()
       const value = (words[child] as number) | 0;
       if (value < 0) child = this.behind(value);
       else child = (child + (bytes[value] === kQuote ? 2 : 1)) | 0;
     }
     return child - slots;
+  }
+
+  private oddBehind(slot: number, left: number): number {
+    for (; left > 0; left--) slot = this.after(slot);
+    return slot;
   }
 
   find(node: number, key: string): number {
@@ -254,11 +237,11 @@ export class OutlinedDocument implements JsonBackendDocument {
       at = (at + 2) | 0;
       if (((end - start - size) | ((bytes[end - 1] as number) ^ lastByte)) === 0) {
         if (this.same(start, key)) found = at - slots;
-      } else if (escapes) {
+      } else if (escapes && end - start > size) {
         // an escape is longer than what it stands for, and what stands before it is the key's
         const first = bytes[start];
-        if ((first === firstByte || first === kBackslash) && end - start > size)
-          if (this.text(at - 2 - slots) === key.text) found = at - slots;
+        if ((first === firstByte || first === kBackslash) && this.sameEscaped(start, at - 2 - slots, key))
+          found = at - slots;
       }
       if (value < 0) {
         const behind = this.behind(value);
@@ -294,6 +277,19 @@ export class OutlinedDocument implements JsonBackendDocument {
     return true;
   }
 
+  /** A key's bytes are more than those that are looked for. */
+  private sameEscaped(start: number, node: number, key: Key): boolean {
+    const { bytes } = this;
+    const { text, bytes: size } = key;
+    if (key.ascii) {
+      let i = 0;
+      let c = bytes[start] as number;
+      while (i < size && c === text.charCodeAt(i) && c !== kBackslash) c = bytes[start + ++i] as number;
+      if (c !== kBackslash) return false;
+    }
+    return this.text(node) === text;
+  }
+
   private slice(start: number, end: number): string {
     return this.ascii ? this.bytes.latin1Slice(start, end) : this.bytes.utf8Slice(start, end);
   }
@@ -314,7 +310,8 @@ export class OutlinedDocument implements JsonBackendDocument {
       const object = c === kBrace;
       if (!object && (c !== kBracket || index < 0)) return kNone;
       const size = this.size(at);
-      if (size > kManyChildren && (object || index > kManyChildren) && node === 0) {
+      const many = size > kManyChildren && (object || this.distance(at, index) > kManyChildren);
+      if (many && node === 0) {
         const found = this.resolveFar(steps);
         if (found !== kUndecided) return found;
       }
