@@ -23,7 +23,7 @@ struct Block {
 };
 
 struct Masks {
-  uint64_t quote, backslash, op, space, control, high;
+  uint64_t quote, op, space, rare;
 };
 
 /**
@@ -71,15 +71,17 @@ inline Masks classify(const Block& b) noexcept {
   const uint8x16_t lower = vdupq_n_u8(0x20);
   Masks m;
   m.quote = equal(b, '"');
-  m.backslash = equal(b, '\\');
   m.space = bits_of(b, [=](uint8x16_t part) noexcept {
     return vceqq_u8(part, vqtbl1q_u8(space_table, vandq_u8(part, nibble)));
   });
   m.op = bits_of(b, [=](uint8x16_t part) noexcept {
     return vceqq_u8(vorrq_u8(part, lower), vqtbl1q_u8(op_table, vandq_u8(part, nibble)));
   });
-  m.control = bits_of(b, [=](uint8x16_t part) noexcept { return vcltq_u8(part, lower); });
-  m.high = high_bits(b);
+  const int8x16_t space = vdupq_n_s8(0x20);
+  const uint8x16_t backslash = vdupq_n_u8('\\');
+  m.rare = bits_of(b, [=](uint8x16_t part) noexcept {
+    return vorrq_u8(vcltq_s8(vreinterpretq_s8_u8(part), space), vceqq_u8(part, backslash));
+  });
   return m;
 }
 
@@ -134,6 +136,9 @@ struct Utf8 {
     before = now;
   }
 
+  bool idle() const noexcept { return clean; }
+  void pass(const Block& block) noexcept { before = block.part[3]; }
+
   void check(const Block& block, uint64_t high) noexcept {
     if (high) {
       for (uint8x16_t part : block.part) step(part);
@@ -141,7 +146,7 @@ struct Utf8 {
       return;
     }
     if (!clean) error = vorrq_u8(error, unfinished());
-    before = block.part[3];
+    pass(block);
     clean = true;
   }
 };

@@ -19,17 +19,17 @@ struct Block {
 };
 
 struct Masks {
-  uint64_t quote, backslash, op, space, control, high;
+  uint64_t quote, op, space, rare;
 };
 
-enum : uint8_t { kQuote = 1, kBackslash = 2, kOp = 4, kSpace = 8, kControl = 16, kHigh = 32 };
+enum : uint8_t { kQuote = 1, kOp = 2, kSpace = 4, kRare = 8 };
 
 struct Classes {
   uint8_t of[256];
   constexpr Classes() : of() {
-    for (int i = 0; i < 256; i++) of[i] = (i < 0x20 ? kControl : 0) | (i >= 0x80 ? kHigh : 0);
+    for (int i = 0; i < 256; i++) of[i] = i < 0x20 || i >= 0x80 ? kRare : 0;
     of[static_cast<int>('"')] |= kQuote;
-    of[static_cast<int>('\\')] |= kBackslash;
+    of[static_cast<int>('\\')] |= kRare;
     for (char c : {'{', '}', '[', ']', ':', ','}) of[static_cast<int>(c)] |= kOp;
     for (char c : {' ', '\t', '\n', '\r'}) of[static_cast<int>(c)] |= kSpace;
   }
@@ -41,11 +41,9 @@ inline Masks classify(const Block& b) noexcept {
   for (int i = 0; i < 64; i++) {
     uint64_t c = kClasses.of[b.p[i]];
     m.quote |= (c & 1) << i;
-    m.backslash |= (c >> 1 & 1) << i;
-    m.op |= (c >> 2 & 1) << i;
-    m.space |= (c >> 3 & 1) << i;
-    m.control |= (c >> 4 & 1) << i;
-    m.high |= (c >> 5 & 1) << i;
+    m.op |= (c >> 1 & 1) << i;
+    m.space |= (c >> 2 & 1) << i;
+    m.rare |= (c >> 3 & 1) << i;
   }
   return m;
 }
@@ -87,8 +85,10 @@ struct Utf8 {
   void save(uint8_t* carry) const noexcept { memcpy(carry, &state, sizeof state); }
   bool failed() const noexcept { return bad; }
   bool incomplete() const noexcept { return state.need != 0; }
+  bool idle() const noexcept { return state.need == 0; }
+  void pass(const Block&) noexcept {}
   void check(const Block& block, uint64_t high) noexcept {
-    if (!high && state.need == 0) return;
+    if (!high && idle()) return;
     for (int i = 0; i < 64 && !bad; i++) bad = !state.feed(block.p[i]);
   }
 };

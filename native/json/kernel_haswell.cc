@@ -32,7 +32,7 @@ struct Block {
 };
 
 struct Masks {
-  uint64_t quote, backslash, op, space, control, high;
+  uint64_t quote, op, space, rare;
 };
 
 inline uint64_t join(__m256i lo, __m256i hi) noexcept {
@@ -59,17 +59,18 @@ inline Masks classify(const Block& b) noexcept {
   const __m256i op_table = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0, 0, 0, 0,
                                             0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0);
   const __m256i lower = _mm256_set1_epi8(0x20);
-  const __m256i last_control = _mm256_set1_epi8(0x1f);
+  const __m256i backslash = _mm256_set1_epi8('\\');
+  // below a space as signed numbers: controls, and all that is not ASCII
+  auto rare = [=](__m256i v) noexcept {
+    return _mm256_or_si256(_mm256_cmpgt_epi8(lower, v), _mm256_cmpeq_epi8(v, backslash));
+  };
   Masks m;
   m.quote = equal(b, '"');
-  m.backslash = equal(b, '\\');
   m.space = join(_mm256_cmpeq_epi8(b.lo, _mm256_shuffle_epi8(space_table, b.lo)),
                  _mm256_cmpeq_epi8(b.hi, _mm256_shuffle_epi8(space_table, b.hi)));
   m.op = join(_mm256_cmpeq_epi8(_mm256_or_si256(b.lo, lower), _mm256_shuffle_epi8(op_table, b.lo)),
               _mm256_cmpeq_epi8(_mm256_or_si256(b.hi, lower), _mm256_shuffle_epi8(op_table, b.hi)));
-  m.control = join(_mm256_cmpeq_epi8(_mm256_max_epu8(b.lo, last_control), last_control),
-                   _mm256_cmpeq_epi8(_mm256_max_epu8(b.hi, last_control), last_control));
-  m.high = join(b.lo, b.hi);
+  m.rare = join(rare(b.lo), rare(b.hi));
   return m;
 }
 
@@ -144,6 +145,9 @@ struct Utf8 {
     before = now;
   }
 
+  bool idle() const noexcept { return clean; }
+  void pass(const Block& block) noexcept { before = block.hi; }
+
   void check(const Block& block, uint64_t high) noexcept {
     if (high) {
       step(block.lo);
@@ -152,7 +156,7 @@ struct Utf8 {
       return;
     }
     if (!clean) error = _mm256_or_si256(error, unfinished());
-    before = block.hi;
+    pass(block);
     clean = true;
   }
 };

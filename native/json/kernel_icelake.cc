@@ -35,7 +35,7 @@ struct Block {
 };
 
 struct Masks {
-  uint64_t quote, backslash, op, space, control, high;
+  uint64_t quote, op, space, rare;
 };
 
 inline __m512i table_of(const uint8_t* t) noexcept {
@@ -49,12 +49,11 @@ inline Masks classify(const Block& b) noexcept {
   alignas(16) static constexpr uint8_t kOps[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0};
   Masks m;
   m.quote = _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8('"'));
-  m.backslash = _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8('\\'));
   m.space = _mm512_cmpeq_epi8_mask(b.v, _mm512_shuffle_epi8(table_of(kSpaces), b.v));
   m.op = _mm512_cmpeq_epi8_mask(_mm512_or_si512(b.v, _mm512_set1_epi8(0x20)),
                                 _mm512_shuffle_epi8(table_of(kOps), b.v));
-  m.control = _mm512_cmplt_epu8_mask(b.v, _mm512_set1_epi8(0x20));
-  m.high = _mm512_movepi8_mask(b.v);
+  m.rare = _cvtmask64_u64(_kor_mask64(_mm512_cmplt_epi8_mask(b.v, _mm512_set1_epi8(0x20)),
+                                      _mm512_cmpeq_epi8_mask(b.v, _mm512_set1_epi8('\\'))));
   return m;
 }
 
@@ -130,14 +129,17 @@ struct Utf8 {
     return _mm512_alignr_epi8(now, _mm512_permutex2var_epi64(before, shift, now), 16 - N);
   }
 
+  bool idle() const noexcept { return clean; }
+  void pass(const Block& block) noexcept { before = block.v; }
+
   void check(const Block& block, uint64_t high) noexcept {
-    __m512i now = block.v;
     if (!high) {
       if (!clean) error = _mm512_or_si512(error, unfinished());
-      before = now;
+      pass(block);
       clean = true;
       return;
     }
+    const __m512i now = block.v;
     const __m512i nibble = _mm512_set1_epi8(0x0f);
     __m512i back1 = back<1>(now, before);
     __m512i named = _mm512_and_si512(

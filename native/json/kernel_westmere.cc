@@ -33,7 +33,7 @@ struct Block {
 };
 
 struct Masks {
-  uint64_t quote, backslash, op, space, control, high;
+  uint64_t quote, op, space, rare;
 };
 
 /** One bit a byte: the highest of what `each` makes of the four parts. */
@@ -68,20 +68,18 @@ inline Masks classify(const Block& b) noexcept {
       _mm_setr_epi8(' ', 100, 100, 100, 17, 100, 113, 2, 100, '\t', '\n', 112, 100, '\r', 100, 100);
   const __m128i op_table = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0);
   const __m128i lower = _mm_set1_epi8(0x20);
-  const __m128i last_control = _mm_set1_epi8(0x1f);
+  const __m128i backslash = _mm_set1_epi8('\\');
   Masks m;
   m.quote = equal(b, '"');
-  m.backslash = equal(b, '\\');
   m.space = bits_of(b, [space_table](__m128i part) noexcept {
     return _mm_cmpeq_epi8(part, _mm_shuffle_epi8(space_table, part));
   });
   m.op = bits_of(b, [op_table, lower](__m128i part) noexcept {
     return _mm_cmpeq_epi8(_mm_or_si128(part, lower), _mm_shuffle_epi8(op_table, part));
   });
-  m.control = bits_of(b, [last_control](__m128i part) noexcept {
-    return _mm_cmpeq_epi8(_mm_max_epu8(part, last_control), last_control);
+  m.rare = bits_of(b, [backslash, lower](__m128i part) noexcept {
+    return _mm_or_si128(_mm_cmpgt_epi8(lower, part), _mm_cmpeq_epi8(part, backslash));
   });
-  m.high = high_bits(b);
   return m;
 }
 
@@ -142,6 +140,9 @@ struct Utf8 {
     before = now;
   }
 
+  bool idle() const noexcept { return clean; }
+  void pass(const Block& block) noexcept { before = block.part[3]; }
+
   void check(const Block& block, uint64_t high) noexcept {
     if (high) {
       for (__m128i part : block.part) step(part);
@@ -149,7 +150,7 @@ struct Utf8 {
       return;
     }
     if (!clean) error = _mm_or_si128(error, unfinished());
-    before = block.part[3];
+    pass(block);
     clean = true;
   }
 };
