@@ -73,12 +73,18 @@ const [major = 0, minor = 0] = (process.versions.v8 ?? '').split('.').map(Number
 const kV8IsFaster = major * 100 + minor >= 1308;
 const kV8IsFasterAtLists = major >= 13;
 
-/** A short string of Latin-1, `null`, `true`, `[]` or a list that begins so: nothing in it that the core is fast at. */
+function hasKey(value: object): boolean {
+  for (const _ in value) return true;
+  return false;
+}
+
+/** A short string of Latin-1, `null`, `true`, `[]`, `{}` or a list that begins so: nothing in it that the core is fast at. */
 function isSlight(value: unknown, depth: number): boolean {
   if (typeof value === 'string') return value.length <= kShortUnits && !(value.charCodeAt(0) > 0xff);
   if (typeof value === 'boolean' || value === null) return true;
   // of a proxy nothing is asked, not even whether it is a list: that throws when it has been revoked
-  if (typeof value !== 'object' || depth > 3 || types.isProxy(value) || !Array.isArray(value)) return false;
+  if (typeof value !== 'object' || depth > 3 || types.isProxy(value)) return false;
+  if (!Array.isArray(value)) return getPrototypeOf(value) === Object.prototype && !hasKey(value);
   return value.length === 0 || isSlight(value[0], depth + 1);
 }
 
