@@ -12,6 +12,7 @@ import {
   type TextDecoderLike,
 } from './chunks';
 import { impl } from './input';
+import { manyOf } from './many';
 import { type ParseOptions, parseOptions } from './options';
 
 export interface ReadOptions extends ParseOptions {
@@ -53,8 +54,10 @@ export async function read<T = unknown>(body: JsonStream, options: ReadOptions =
       throw new InvalidArgument('chunk', 'of one kind: strings or bytes', chunk);
   }
   if (decoder !== undefined) {
-    const text = texts.length > 0 ? Buffer.from(texts.join(''), 'utf8') : Buffer.concat(bytes, size);
-    return decoder.parse(text) as T;
+    if (texts.length === 0) return decoder.parse(Buffer.concat(bytes, size)) as T;
+    const text = texts.join('');
+    // one of ours takes strings too, and tells offsets in their units
+    return decoder.parse(manyOf.has(decoder.parse) ? (text as never) : Buffer.from(text)) as T;
   }
   if (texts.length > 0) return impl().parse(texts.join(''), parsing) as T;
   const whole = bytes.length === 1 ? (bytes[0] as Uint8Array) : Buffer.concat(bytes, size);

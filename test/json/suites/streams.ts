@@ -60,6 +60,18 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     assertSame(await json.read(encoded), value, 'with an encoding');
   });
 
+  test('read: strings by a decoder', async () => {
+    const decoder = json.decoder({ type: 'object', properties: { a: { type: 'string' } } });
+    await assert.rejects(json.read(['{"a":"€', '€"x}'], { decoder }), {
+      code: 'ERR_TAILRACE_JSON_SYNTAX',
+      offset: 9,
+      column: 10,
+    });
+    assertSame(await json.read(['{"a":"\ud800', '"}'], { decoder }), { a: '\ud800' }, 'half of a pair');
+    const other = { parse: (bytes: Uint8Array) => Buffer.from(bytes).toString('hex') };
+    assertSame(await json.read(['"€', '"'], { decoder: other }), '22e282ac22', 'bytes for all others');
+  });
+
   test('read: errors', async () => {
     await assert.rejects(json.read(['[1,', '2,x]']), { code: 'ERR_TAILRACE_JSON_SYNTAX', offset: 5 });
     await assert.rejects(json.read([]), { code: 'ERR_TAILRACE_JSON_SYNTAX', offset: 0 });
