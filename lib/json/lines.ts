@@ -75,7 +75,8 @@ function manyFor(
   };
 }
 
-function check(options: LinesOptions): Checked {
+function check(given: LinesOptions | undefined | null): Checked {
+  const options = given ?? {};
   const parsing = parseOptions(options, kNames);
   const { onError = 'throw', as = 'value', batch = false } = options;
   if (onError !== 'throw' && onError !== 'skip' && typeof onError !== 'function') {
@@ -187,7 +188,7 @@ export function linesSync<T = unknown>(
   options?: LinesOptions,
 ): IterableIterator<T>;
 export function linesSync(input: unknown, options?: LinesOptions): IterableIterator<unknown> {
-  const checked = check(options ?? {});
+  const checked = check(options);
   if (checked.signal !== undefined)
     throw new InvalidArgument('signal', 'left out: linesSync cannot wait', checked.signal);
   if (!isWhole(input) && typeof (input as Partial<Iterable<unknown>>)?.[Symbol.iterator] !== 'function') {
@@ -210,7 +211,7 @@ function linesOf<T = unknown>(
   options?: LinesOptions,
 ): AsyncIterableIterator<T>;
 function linesOf(input: unknown, options?: LinesOptions): AsyncIterableIterator<unknown> {
-  const checked = check(options ?? {});
+  const checked = check(options);
   return new LinesIterator(input, new Splitter(checked), checked.batch, checked.signal);
 }
 
@@ -240,7 +241,7 @@ class Written {
 }
 
 /** NDJSON in, values out: for pipeline(). A line `null` is an error by the policy, unless `batch` is set. */
-function transform(options: LinesOptions = {}): Transform {
+function transform(options?: LinesOptions): Transform {
   const checked = check(options);
   const { value, many } = checked;
   if (!checked.batch) {
@@ -251,7 +252,7 @@ function transform(options: LinesOptions = {}): Transform {
       return made;
     };
     // no decoder and no document gives null for many
-    if (many !== undefined && options.decoder === undefined && options.as !== 'document') {
+    if (many !== undefined && options?.decoder === undefined && options?.as !== 'document') {
       checked.many = (bytes, start, end, maxLine, values, alone) => {
         const some: unknown[] = [];
         const passed = many(bytes, start, end, maxLine, some, alone);

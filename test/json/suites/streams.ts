@@ -373,7 +373,7 @@ export function streamsSuite(name: string, json: typeof Json): Test {
     }
   });
 
-  test('wrong options', () => {
+  test('wrong options', async () => {
     const wrong: [object, string][] = [
       [{ onError: 'ignore' }, 'onError'],
       [{ as: 'text' }, 'as'],
@@ -390,6 +390,12 @@ export function streamsSuite(name: string, json: typeof Json): Test {
         () => json.lines.transform(options),
       ])
         assert.throws(use, { argument });
+    }
+    for (const none of [undefined, null as never]) {
+      const stream = json.lines.transform(none);
+      stream.end('1\n');
+      assertSame(await collect(stream), [1], 'no options');
+      assertSame([...json.linesSync('1', none)], [1], 'no options');
     }
     assert.throws(() => json.linesSync('1', { signal: new AbortController().signal }), {
       argument: 'signal',
