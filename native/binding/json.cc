@@ -14,6 +14,7 @@
 #include <new>
 
 #include "base/cpu.h"
+#include "base/status.h"
 #include "binding/raw.h"
 #include "json/kernel.h"
 #include "json/parser.h"
@@ -263,14 +264,18 @@ napi_value key_string(napi_env env, JsonLocal& j, const uint8_t* text, size_t si
 }
 
 /**
- * news(): [numbers: Int32Array, keys: string[]] since the last call. numbers: first node, first key, first
- * shape, nodes, shapes; then parent and key of each node (parent -1: the root of an object); then the node of
- * each shape.
+ * news(again: boolean): [numbers: Int32Array, keys: string[]] since the last call, or of all there is.
+ * numbers: first node, first key, first shape, nodes, shapes; then parent and key of each node (parent -1:
+ * the root of an object); then the node of each shape.
  */
 napi_value news(napi_env env, napi_callback_info info) {
-  size_t argc = 0;
-  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, nullptr);
+  size_t argc = 1;
+  napi_value argv[1];
+  JsonLocal& j = arguments_of<JsonLocal>(env, info, &argc, argv);
   json::Shapes& s = j.tape.shapes;
+  bool again = false;
+  napi_get_value_bool(env, argv[0], &again);
+  if (again) s.told_nodes = s.told_keys = s.told_shapes = 0;
   constexpr size_t kCounts = 5;
   size_t nodes = s.node_count() - s.told_nodes, shapes = s.shape_count() - s.told_shapes;
   napi_value result, buffer, numbers, keys;
@@ -299,6 +304,10 @@ napi_value news(napi_env env, napi_callback_info info) {
     napi_value text = key_string(env, j, s.arena() + key.offset, key.length);
     if (text) napi_set_element(env, keys, i - s.told_keys, text);
     napi_close_handle_scope(env, scope);
+    if (!text) {
+      napi_throw_error(env, error_info(Error::out_of_memory).code, error_info(Error::out_of_memory).text);
+      return nullptr;
+    }
   }
   s.told_nodes = s.node_count();
   s.told_keys = s.key_count();

@@ -49,7 +49,8 @@ export interface AddonJson {
   setup(words: Int32Array, doubles: Float64Array, collect: (...chunks: string[]) => string[]): void;
   /** strings: 0 auto, 1 flat, 2 sliced. Chunks of text, Latin-1 first; one Latin-1 chunk comes bare. */
   parse(bytes: Uint8Array, start: number, end: number, strings: number): number | string | string[];
-  news(): [Int32Array, string[]];
+  /** Of all there is, or since the last call. */
+  news(again: boolean): [Int32Array, string[]];
   valid(bytes: Uint8Array, start: number, end: number, policy: number, maxDepth: number): boolean;
   /**
    * Copies bytes[start, end) to the front of the block and writes its outline (native/json/outline.h) behind it, from the next

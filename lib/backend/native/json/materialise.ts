@@ -105,21 +105,27 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
   let keyOf: number[] = [];
   let lists: (KeyList | undefined)[] = [];
   let constructors: (() => unknown)[] = [];
+  /** All that the core has told is here: learn() was not cut short, by the end of the stack or of memory. */
+  let complete = true;
   const generate = codeGenerationAllowed();
   const objectPrototype = Object.prototype;
 
+  /** What can fail comes first: the core would write to other arrays than are read here. */
+  function use(words: typeof T, doubles: typeof F): void {
+    addon.setup(words, doubles, collect);
+    self.words = T = words;
+    self.doubles = F = doubles;
+  }
+
   function room(words: number, doubles: number): void {
-    if (words + kHeaderWords > T.length) T = new Int32Array(words + kHeaderWords);
-    if (doubles > F.length) F = new Float64Array(doubles);
-    self.words = T;
-    self.doubles = F;
-    addon.setup(T, F, collect);
+    use(
+      words + kHeaderWords > T.length ? new Int32Array(words + kHeaderWords) : T,
+      doubles > F.length ? new Float64Array(doubles) : F,
+    );
   }
 
   function trim(): void {
-    T = new Int32Array(1 << 16);
-    F = new Float64Array(1 << 12);
-    room(0, 0);
+    use(new Int32Array(1 << 16), new Float64Array(1 << 12));
   }
 
   function listOf(node: number): KeyList {
@@ -140,7 +146,9 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
   }
 
   function learn(): void {
-    if (T[kGeneration] !== generation) {
+    const again = !complete;
+    complete = false;
+    if (again || T[kGeneration] !== generation) {
       generation = T[kGeneration] as number;
       keys = [];
       parents = [];
@@ -148,7 +156,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       lists = [];
       constructors = [];
     }
-    const [numbers, newKeys] = addon.news();
+    const [numbers, newKeys] = addon.news(again);
     for (const key of newKeys) keys.push(key);
     const nodes = numbers[3] as number;
     const shapes = numbers[4] as number;
@@ -158,19 +166,21 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
       keyOf.push(numbers[at++] as number);
       lists.push(undefined);
     }
-    if (shapes === 0) return;
-    if (!generate) {
-      for (let i = 0; i < shapes; i++) constructors.push(assigning(numbers[at++] as number));
-      return;
-    }
+    const told = numbers.subarray(at, at + shapes);
+    if (!generate) for (const node of told) constructors.push(assigning(node));
+    else if (shapes > 0) for (const make of generated(told)) constructors.push(make);
+    complete = true;
+  }
+
+  /** Constructors of the shapes that end at these nodes. */
+  function generated(nodes: Int32Array): (() => unknown)[] {
     const sources: string[] = [];
-    for (let i = 0; i < shapes; i++) {
+    for (const node of nodes) {
       // None of them is "__proto__", which would set the prototype: such objects get no number (native/json/shapes.h).
-      const members = listOf(numbers[at++] as number).keys.map((key) => `${JSON.stringify(key)}:b()`);
+      const members = listOf(node).keys.map((key) => `${JSON.stringify(key)}:b()`);
       sources.push(`()=>({${members.join(',')}})`);
     }
-    const made = new Function('b', `"use strict";return [${sources.join(',\n')}]`)(next) as (() => unknown)[];
-    for (const make of made) constructors.push(make);
+    return new Function('b', `"use strict";return [${sources.join(',\n')}]`)(next) as (() => unknown)[];
   }
 
   function fromList(list: KeyList): unknown {
@@ -344,7 +354,7 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
   }
 
   function build(blobs: string | string[]): unknown {
-    if (T[kNews] !== 0) learn();
+    if (T[kNews] !== 0 || !complete) learn();
     if (
       ((T[kFlags] as number) & kSawGeneric) !== 0 &&
       Reflect.ownKeys(objectPrototype).length !== kObjectPrototypeKeys
