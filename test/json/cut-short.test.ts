@@ -69,4 +69,46 @@ test('parse: the core writes where the tape is read', () => {
   same(records('small'));
 });
 
+test('a decoder: the core writes where the slots are read', () => {
+  const schema = { type: 'array', items: { type: 'array', items: { type: 'string' } } } as const;
+  const decode = json.decoder<string[][]>(schema);
+  const large = Buffer.from(`[${'["a","b"],'.repeat(1 << 14)}[]]`);
+  const few = Array.from({ length: 200 }, (_, i) => [`few ${i}`]);
+  const small = Buffer.from(JSON.stringify(few));
+  without('Float64Array', () => assert.throws(() => decode(large), /none left/));
+  assert.deepStrictEqual(decode(small), few);
+  assert.strictEqual(decode(large).length, (1 << 14) + 1);
+  assert.deepStrictEqual(decode(small), few);
+});
+
+test('encode: brackets and commas are still what they were', () => {
+  // more keys than are remembered: all are forgotten now and then
+  const values = Array.from({ length: 16 }, (_, i) =>
+    Object.fromEntries(Array.from({ length: 300 }, (_x, k) => [`${'abcd'[k % 4]}${i}-${k}`, [null, k]])),
+  );
+  const rounds = (encode: (value: object) => void) => {
+    for (let i = 0; i < 400; i++) encode(values[i % 16] as object);
+  };
+  const right = (value: object) => assert.strictEqual(json.encode(value).toString(), JSON.stringify(value));
+  rounds(right);
+  const { write } = Buffer.prototype;
+  Buffer.prototype.write = () => {
+    throw new RangeError('none left');
+  };
+  let cut = 0;
+  try {
+    rounds((value) => {
+      try {
+        json.encode(value);
+      } catch {
+        cut++;
+      }
+    });
+  } finally {
+    Buffer.prototype.write = write;
+  }
+  assert.ok(cut > 0 || Number.parseFloat(process.versions.v8) >= 13.8, 'from then on V8 encodes');
+  rounds(right);
+});
+
 test.run();

@@ -50,7 +50,8 @@ export interface FragmentTable {
   readonly full: boolean;
   /** A key: behind a brace, and one more behind a comma. 0: there is no room. */
   add(key: string): number;
-  reset(fixed: readonly string[]): void;
+  /** Only those are left that it began with. */
+  reset(): void;
 }
 
 export interface Tape extends EncodeTape {
@@ -89,7 +90,12 @@ function packed(fragments: readonly string[]): Int32Array {
   return words;
 }
 
-function tableOf(native: AddonJsonEncode, most: number, bytes: number): FragmentTable {
+function tableOf(
+  native: AddonJsonEncode,
+  most: number,
+  bytes: number,
+  fixed: readonly string[],
+): FragmentTable {
   const head = 2 + most;
   const words = new Int32Array(head + ((bytes + kFragmentSlack + 3) >>> 2));
   const text = Buffer.from(words.buffer, head * 4, bytes);
@@ -104,6 +110,8 @@ function tableOf(native: AddonJsonEncode, most: number, bytes: number): Fragment
     words[2 + count] = used;
     return count++;
   };
+  for (const fragment of fixed) push(fragment);
+  const fixedBytes = used;
   return {
     id,
     get full() {
@@ -118,10 +126,11 @@ function tableOf(native: AddonJsonEncode, most: number, bytes: number): Fragment
       push(`,${key}`);
       return fragment;
     },
-    reset(fixed) {
-      count = used = 0;
+    reset() {
+      // they stand where they stood: nothing in here can fail half-way
+      count = fixed.length;
+      used = fixedBytes;
       full = false;
-      for (const fragment of fixed) push(fragment);
     },
   };
 }
@@ -155,15 +164,18 @@ function makeTape(native: AddonJsonEncode): Tape {
   let doubles: Float64Array = new Float64Array(kFirstDoubles);
   let slabThere: Buffer | undefined;
 
-  function announce(): void {
+  /** What can fail comes first: the core would read and write other memory than is used here. */
+  function announce(room = scratch): void {
+    native.setup(tape.words, tape.doubles, slab, room);
     words = tape.words;
     doubles = tape.doubles;
     slabThere = slab;
-    native.setup(words, doubles, slab, scratch);
+    scratch = room;
   }
   function newSlab(): void {
-    slab = Buffer.allocUnsafeSlow(kSlabBytes);
-    memory = slab.buffer;
+    const made = Buffer.allocUnsafeSlow(kSlabBytes);
+    memory = made.buffer;
+    slab = made;
     tape.used = 0;
   }
   function cut(end: number): Buffer {
@@ -186,8 +198,7 @@ function makeTape(native: AddonJsonEncode): Tape {
     if (strings === '') native.encode();
     else native.encode(strings);
     if ((words[kResult] as number) < 0) {
-      scratch = Buffer.allocUnsafeSlow(-(words[kResult] as number) * 2);
-      announce();
+      announce(Buffer.allocUnsafeSlow(-(words[kResult] as number) * 2));
       if (strings === '') native.encode();
       else native.encode(strings);
     }
@@ -220,16 +231,12 @@ function makeTape(native: AddonJsonEncode): Tape {
       if (tape.words.length <= kKeptWords && scratch.length <= kKeptBytes) return;
       tape.words = new Int32Array(kFirstWords);
       tape.doubles = new Float64Array(kFirstDoubles);
-      scratch = Buffer.allocUnsafeSlow(kScratchBytes);
-      announce();
+      announce(Buffer.allocUnsafeSlow(kScratchBytes));
     },
     fixed: (fragments: readonly string[]) => native.fragments(packed(fragments)),
     drop: (id: number) => native.drop(id),
-    table(fragments: number, bytes: number, fixed: readonly string[]): FragmentTable {
-      const table = tableOf(native, fragments, bytes);
-      table.reset(fixed);
-      return table;
-    },
+    table: (fragments: number, bytes: number, fixed: readonly string[]) =>
+      tableOf(native, fragments, bytes, fixed),
   });
   announce();
   return tape;

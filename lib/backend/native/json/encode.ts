@@ -186,7 +186,7 @@ export function createEncode(addon: NativeAddon): (value: unknown) => Buffer | u
     places = waited = 0;
     wait = Math.min(2 * wait, kLongestWait);
     root = place(undefined);
-    table.reset(kFixed);
+    table.reset();
   }
 
   /** The place of a key behind another, which is not the one that came last. */

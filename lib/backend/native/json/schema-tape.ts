@@ -41,9 +41,12 @@ const tapes = new WeakMap<NativeAddon, Tape>();
 const kNone: string[] = [];
 
 export function size(native: AddonJsonSchema, tape: Tape, words: number, doubles: number): void {
-  tape.words = new Int32Array(words);
-  tape.doubles = new Float64Array(doubles);
-  native.setup(tape.words, tape.doubles);
+  // what can fail comes first: the core would write to other arrays than are read here
+  const slots = new Int32Array(words);
+  const numbers = new Float64Array(doubles);
+  native.setup(slots, numbers);
+  tape.words = slots;
+  tape.doubles = numbers;
 }
 
 export function hold(tape: Tape, strings: Strings | number): void {
