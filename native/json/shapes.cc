@@ -119,7 +119,10 @@ uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexc
   uint32_t offset = arena_used_;
   memcpy(arena_.data() + offset, written, written_length);
   arena_used_ += written_length;
-  if (!intern(key, length, &id)) return 0;
+  if (!intern(key, length, &id)) {
+    arena_used_ = offset;
+    return 0;
+  }
   uint32_t made = make_node();
   if (!made) return 0;
   ShapeNode& parent = nodes_[node];
@@ -146,7 +149,7 @@ uint32_t Shapes::child(uint32_t node, const uint8_t* key, uint32_t length) noexc
   return made;
 }
 
-/** The id of an unescaped key. The escaped text was checked by nobody yet: false when it is wrong. */
+/** The id of an unescaped key. false: refused, or it is wrong: nobody has checked the escaped text yet. */
 bool Shapes::intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept {
   if (arena_used_ + length > kMaxKeyBytes || !arena_.reserve(arena_used_ + length + 1, arena_used_)) {
     full_ = true;
@@ -156,12 +159,14 @@ bool Shapes::intern(const uint8_t* key, uint32_t length, uint32_t* id) noexcept 
   ptrdiff_t bytes = to_utf8(key, length, text, true);
   if (bytes < 0) return false;
   uint32_t n = static_cast<uint32_t>(bytes);
-  uint32_t slot = hash_of(text, n);
+  uint32_t slot = hash_of(text, n), alike = 0;
   for (uint32_t at = table_[slot]; at != kNone; at = keys_[at].next) {
+    alike++;
     if (keys_[at].length != n || memcmp(arena_.data() + keys_[at].offset, text, n) != 0) continue;
     *id = at;
     return true;
   }
+  if (alike >= kMaxAlike) return false;
   if (!keys_.reserve(key_count_ + 1, key_count_)) {
     full_ = true;
     return false;

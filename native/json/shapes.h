@@ -66,6 +66,8 @@ class Shapes {
   static constexpr uint32_t kMaxRootChildren = 48;
   static constexpr uint32_t kMaxChildren = 8;
   static constexpr uint32_t kMaxShapes = 2048;
+  /** Keys of one hash: by chance there are a handful; more were made to be looked through one by one. */
+  static constexpr uint32_t kMaxAlike = 32;
   /**
    * Constructors for the objects of one root. Hundreds of them are called from one place: V8 compiles each by
    * itself, and is faster at looking keys up in JSON.parse.

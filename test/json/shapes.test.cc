@@ -205,6 +205,33 @@ TEST_CASE("shapes without end: bounded, right, and useful again afterwards") {
   CHECK(generation >= 1);
 }
 
+TEST_CASE("keys made to have one hash are refused, or each would be looked for among all others") {
+  // hash_of() of shapes.cc
+  const auto hash = [](const std::string& key) {
+    uint64_t h = 0x9e3779b97f4a7c15ull ^ key.size();
+    for (char c : key) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3ull;
+    return static_cast<uint32_t>(h >> 32 ^ h) & 0xfff;
+  };
+  std::vector<std::string> keys;
+  for (uint32_t i = 0; keys.size() < 400; i++) {
+    const std::string key = std::to_string(i) + std::string(200, 'k');
+    if (hash(key) == 7) keys.push_back(key);
+  }
+  std::string text = "{", want = "{";
+  uint32_t objects = 0;
+  for (uint32_t i = 0; i < keys.size(); i++) {
+    const std::string before = i % 100 ? "," : (i ? "},\"in" : "\"in") + std::to_string(objects++) + "\":{";
+    text += before + "\"" + keys[i] + "\":1";
+    want += (i % 100 ? "" : before) + "\"" + keys[i] + "\":0x1p+0,";
+  }
+  Reader r;
+  CHECK(r.read(text + "}}") == want + "},}");
+  CHECK(r.tape.shapes.key_count() <= objects + Shapes::kMaxAlike);
+  const uint32_t generation = r.tape.shapes.generation();
+  for (uint32_t i = 0; i < 3 * Shapes::kMaxKeyBytes / 200; i++) r.read("{\"" + keys.back() + "\":1}");
+  CHECK(r.tape.shapes.generation() == generation);  // what is refused takes no room
+}
+
 TEST_CASE("room: doubles that do not fit are asked for, not written") {
   Reader r;
   r.read("[[1]]");
