@@ -41,7 +41,7 @@ inline uint32_t after(const OutlineView& v, uint32_t slot) noexcept {
   const uint32_t number = word - kContainer;
   if (number >= v.container_count) return v.slot_count;
   const uint32_t end = v.containers[number].end;
-  return end > slot ? end + 1 : v.slot_count;
+  return end > slot && end < v.slot_count ? end + 1 : v.slot_count;
 }
 
 /** Or kNone, or kMaybe. */
