@@ -8,7 +8,14 @@
     'target_name': 'tailrace',
     'sources': ['<!@(node native/sources.mjs addon)'],
     'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS'],
+    # SWALLOW: a worker that is terminated while it loads the addon can throw nothing any more, and that is no
+    # reason to end the process
+    'defines': [
+      'NAPI_VERSION=9',
+      'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
+    ],
     # node-gyp does not define it by itself: without it a release build would keep the core's debug checks.
     'configurations': {'Release': {'defines': ['NDEBUG']}},
     'cflags!': ['-O2'],
