@@ -19,7 +19,8 @@ void decode_alone(Stage1& stage1, const Program& program, DecodeTape& tape, cons
     if (done.status != DecodeStatus::yes) return;
     const uint32_t start = static_cast<uint32_t>(done.consumed);
     table.rows[done.count++] = {root, start, start + static_cast<uint32_t>(line.size()), done.lines};
-  } else if (kind == LineCursor::Kind::too_long) {
+  } else if (kind != LineCursor::Kind::blank) {
+    // too long, or somebody has written over the newline at the end
     done.status = DecodeStatus::no;
     return;
   }

@@ -125,3 +125,21 @@ TEST_CASE("a value over several lines is none") {
     CHECK(test::decode_lines_twice(16, "[{}\n,{}]\n[{}]\n[\n]\n", 4096, 1 << 20) == 1);
   }
 }
+
+TEST_CASE("a last line without its newline is left, whatever it is") {
+  for (const json::Kernel* kernel : kernels()) {
+    REQUIRE(json::choose_kernel(kernel->isa));
+    for (const char* rest : {"{\"a\":2}", "{\"a\":2", "{\"a\":", "\"", " ", "\\"}) {
+      const std::string text = std::string("{\"a\":1}\n") + rest;
+      const test::MadeProgram made(0);
+      test::Outcome out(64, 4096);
+      auto stage1 = std::make_unique<json::Stage1>();
+      out.done =
+          json::decode_lines(*stage1, made.program(), out.tape, reinterpret_cast<const uint8_t*>(text.data()),
+                             text.size(), {out.table.data(), out.table.size(), 1000});
+      CHECK(out.done.consumed == 8);
+      CHECK(out.done.lines == 1);
+      CHECK(out.done.status == json::DecodeStatus::no);
+    }
+  }
+}
