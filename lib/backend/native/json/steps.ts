@@ -11,8 +11,8 @@ export interface Step {
 
 export interface Steps {
   list: readonly Step[];
-  /** For the core: {index, bytes of the key} and the key, in whole words. */
-  packed: Uint8Array | undefined;
+  /** For the core, the first step, the first two and so on: {index, bytes of the key} and the key, in whole words. */
+  packed: (Uint8Array | undefined)[];
   /** No key has what a source may write in two ways: half a surrogate pair, or a backslash. */
   plain: boolean;
 }
@@ -21,7 +21,7 @@ export interface Steps {
 export function stepsOf(path: JsonPath): Steps {
   path.compiled ??= {
     list: path.tokens.map((token): Step => ({ key: keyOf(token), index: arrayIndexOf(token) })),
-    packed: undefined,
+    packed: [],
     plain: path.tokens.every((token) => token.isWellFormed() && !token.includes('\\')),
   } satisfies Steps;
   return path.compiled as Steps;
