@@ -6,7 +6,7 @@ import type { JsonBackend } from '../backend/contract';
 import { backend } from '../backend/select';
 import { InvalidArgument } from '../errors';
 
-/** JSON text: a string, or UTF-8 bytes in any view or buffer. Shared memory is copied before it is read. */
+/** JSON text: a string, or UTF-8 bytes in any view or buffer. Shared memory is copied before it is read, but for a few bytes of ASCII (parse.ts). */
 export type JsonInput = string | NodeJS.ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
 let chosen: JsonBackend | undefined;
