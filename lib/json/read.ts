@@ -1,5 +1,6 @@
 // A whole body as one JSON value.
 
+import { joined } from '../backend/large-memory';
 import { InvalidArgument, LimitError } from '../errors';
 import {
   bytesLimit,
@@ -54,12 +55,12 @@ export async function read<T = unknown>(body: JsonStream, options: ReadOptions =
       throw new InvalidArgument('chunk', 'of one kind: strings or bytes', chunk);
   }
   if (decoder !== undefined) {
-    if (texts.length === 0) return decoder.parse(Buffer.concat(bytes, size)) as T;
+    if (texts.length === 0) return decoder.parse(joined(bytes, size)) as T;
     const text = texts.join('');
     // one of ours takes strings too, and tells offsets in their units
     return decoder.parse(manyOf.has(decoder.parse) ? (text as never) : Buffer.from(text)) as T;
   }
   if (texts.length > 0) return impl().parse(texts.join(''), parsing) as T;
-  const whole = bytes.length === 1 ? (bytes[0] as Uint8Array) : Buffer.concat(bytes, size);
+  const whole = bytes.length === 1 ? (bytes[0] as Uint8Array) : joined(bytes, size);
   return impl().parse(whole, parsing) as T;
 }

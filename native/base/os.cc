@@ -121,6 +121,12 @@ size_t map_decommit(const iovec* ranges, size_t count) noexcept {
   return done;
 }
 
+void prefer_huge(void* at, size_t bytes) noexcept {
+  const uintptr_t from = (reinterpret_cast<uintptr_t>(at) + kHugeBytes - 1) & ~(kHugeBytes - 1);
+  const uintptr_t to = (reinterpret_cast<uintptr_t>(at) + bytes) & ~(kHugeBytes - 1);
+  if (from < to) (void)madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+}
+
 Status unmap(void* at, size_t bytes) noexcept {
   return status_from(retry(Call::unmap, [&] { return munmap(at, bytes); }));
 }

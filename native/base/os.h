@@ -49,6 +49,11 @@ Status map_decommit(void* at, size_t bytes) noexcept;
  * where the system knows that: then it invalidates what the processors know of the addresses once, not once a
  * range. */
 size_t map_decommit(const iovec* ranges, size_t count) noexcept;
+/** Bytes of what prefer_huge() asks for. */
+inline constexpr size_t kHugeBytes = size_t{2} << 20;
+/** Asks for a huge page behind each whole one in the range, where the system lends them to those who ask
+ * (transparent_hugepage/enabled: madvise): one fault in place of 512. Advice only: nothing can fail. */
+void prefer_huge(void* at, size_t bytes) noexcept;
 Status unmap(void* at, size_t bytes) noexcept;
 /** Resident anonymous bytes of this process (RssAnon), 0 when unknown: for tests and reports. */
 size_t resident_bytes() noexcept;

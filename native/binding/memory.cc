@@ -37,6 +37,22 @@ Napi::Value give_back(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, static_cast<double>(to - from));
 }
 
+/** preferHuge(bytes): asks for the whole huge pages in them; the offset of the first one, or where it would be. */
+Napi::Value prefer_huge(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  void* at = nullptr;
+  size_t bytes = 0;
+  // By the plain call: node-addon-api wants an ArrayBuffer behind a typed array, and here may be a shared one.
+  if (info.Length() < 1 ||
+      napi_get_typedarray_info(env, info[0], nullptr, &bytes, &at, nullptr, nullptr) != napi_ok) {
+    Napi::TypeError::New(env, "preferHuge(Uint8Array)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  os::prefer_huge(at, bytes);
+  const auto offset = static_cast<double>(-reinterpret_cast<uintptr_t>(at) & (os::kHugeBytes - 1));
+  return Napi::Number::New(env, offset);
+}
+
 Napi::Value heap_stats(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   constexpr size_t kFigures = 10;
@@ -119,6 +135,7 @@ Napi::Value purge_heap(const Napi::CallbackInfo& info) {
 Napi::Object init_memory(Napi::Env env) {
   Napi::Object exports = Napi::Object::New(env);
   exports.Set("giveBack", Napi::Function::New(env, give_back, "giveBack"));
+  exports.Set("preferHuge", Napi::Function::New(env, prefer_huge, "preferHuge"));
   exports.Set("stats", Napi::Function::New(env, heap_stats, "stats"));
   exports.Set("publish", Napi::Function::New(env, publish_heap, "publish"));
   exports.Set("limit", Napi::Function::New(env, limit_heap, "limit"));

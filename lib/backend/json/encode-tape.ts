@@ -1,6 +1,8 @@
 // The tape that encoders write: what a JSON text is made of, as native/json/encode.h says: constant fragments, integers,
 // doubles, and all long strings in one. Whoever walks a value writes here; what makes bytes of it is each backend's own.
 
+import { largeDoubles, largeWords } from '../large-memory';
+
 export const kNothing = 0;
 export const kInteger = 1;
 export const kDouble = 2;
@@ -55,13 +57,13 @@ export function emptyTape(): EncodeTape {
 }
 
 export function grow(tape: EncodeTape, words: number): void {
-  const grown = new Int32Array(Math.max(words, tape.words.length * 2));
+  const grown = largeWords(Math.max(words, tape.words.length * 2));
   grown.set(tape.words);
   tape.words = grown;
 }
 
 function growDoubles(tape: EncodeTape, doubles: number): void {
-  const grown = new Float64Array(Math.max(doubles, tape.doubles.length * 2));
+  const grown = largeDoubles(Math.max(doubles, tape.doubles.length * 2));
   grown.set(tape.doubles);
   tape.doubles = grown;
 }

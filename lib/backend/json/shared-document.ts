@@ -3,6 +3,7 @@
 // the state changes afterwards, to say that no further thread may open it.
 
 import { errorTable, TailraceError } from '../../errors';
+import { preferHugePages } from '../large-memory';
 
 export const kOutlined = 1;
 export const kScanned = 2;
@@ -51,6 +52,7 @@ export function publish(head: SharedHead, text: Uint8Array, words: Uint32Array):
   const at = (head.textBytes + 3) >>> 2;
   const buffer = new SharedArrayBuffer((kHeadWords + at + words.length) * 4);
   const parts = partsOf(buffer, head);
+  preferHugePages(parts.text);
   parts.text.set(text.subarray(0, head.textBytes));
   parts.all.set(words, at);
   const { format, textBytes, first, second, flags } = head;

@@ -1,6 +1,7 @@
 // From the tape of an encoder to bytes: one crossing, and where its result is put. What all encoders of an environment share.
 
 import { type EncodeTape, emptyTape, kHeaderWords } from '../../json/encode-tape';
+import { largeBytes, preferHugePages } from '../../large-memory';
 import type { NativeAddon } from '../../load';
 
 /** native/binding/json_encode.cc */
@@ -198,7 +199,7 @@ function makeTape(native: AddonJsonEncode): Tape {
     if (strings === '') native.encode();
     else native.encode(strings);
     if ((words[kResult] as number) < 0) {
-      announce(Buffer.allocUnsafeSlow(-(words[kResult] as number) * 2));
+      announce(largeBytes(-(words[kResult] as number) * 2));
       if (strings === '') native.encode();
       else native.encode(strings);
     }
@@ -206,6 +207,7 @@ function makeTape(native: AddonJsonEncode): Tape {
     if (size <= 0) return undefined;
     if (words[kWhere] === 0) return cut(tape.used + size);
     const result = Buffer.allocUnsafe(size);
+    preferHugePages(result);
     scratch.copy(result, 0, 0, size);
     if (size <= kSmallBytes) newSlab();
     return result;

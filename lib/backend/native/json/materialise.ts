@@ -6,6 +6,7 @@
 // Nothing here runs anybody else's code: literals and the assignments below only make own properties, so the
 // cursors cannot be moved by a parse inside a parse. (A key that Object.prototype has is defined, not assigned.)
 
+import { largeDoubles, largeWords } from '../../large-memory';
 import {
   type AddonJson,
   kFlags,
@@ -119,8 +120,8 @@ export function createMaterialiser(addon: AddonJson): Materialiser {
 
   function room(words: number, doubles: number): void {
     use(
-      words + kHeaderWords > T.length ? new Int32Array(words + kHeaderWords) : T,
-      doubles > F.length ? new Float64Array(doubles) : F,
+      words + kHeaderWords > T.length ? largeWords(words + kHeaderWords) : T,
+      doubles > F.length ? largeDoubles(doubles) : F,
     );
   }
 

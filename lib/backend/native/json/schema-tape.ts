@@ -1,6 +1,7 @@
 // The tape of decoding by a schema: what the core exports for it, the typed arrays that slots come in, and the strings of the
 // text that is being read.
 
+import { largeDoubles, largeWords } from '../../large-memory';
 import type { NativeAddon } from '../../load';
 import type { Slots } from './schema-builder';
 
@@ -42,8 +43,8 @@ const kNone: string[] = [];
 
 export function size(native: AddonJsonSchema, tape: Tape, words: number, doubles: number): void {
   // what can fail comes first: the core would write to other arrays than are read here
-  const slots = new Int32Array(words);
-  const numbers = new Float64Array(doubles);
+  const slots = largeWords(words);
+  const numbers = largeDoubles(doubles);
   native.setup(slots, numbers);
   tape.words = slots;
   tape.doubles = numbers;
