@@ -105,8 +105,13 @@ Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, 
   const size_t at = words_at(text.size);
   // copied on the way, while it is read anyway
   char* copy = block.size >= at && block.data != text.data ? reinterpret_cast<char*>(block.data) : nullptr;
-  json::OutlineStatus status = outliner.run(reinterpret_cast<const char*>(text.data), text.size, max_depth,
-                                            policy & kStrictUtf8, copy);
+  const auto* data = reinterpret_cast<const char*>(text.data);
+  const bool strict = policy & kStrictUtf8;
+  json::SlotRoom room;
+  if (block.size >= at)
+    room = {reinterpret_cast<uint32_t*>(block.data + at), (block.size - at) / sizeof(uint32_t)};
+  const json::OutlineStatus status = block.data ? outliner.run(data, text.size, max_depth, strict, copy, room)
+                                                : outliner.check(data, text.size, max_depth, strict);
   if (status == json::OutlineStatus::no_memory) return kNoMemory;
   if (status != json::OutlineStatus::ok) return kBad;
   if (const Status keys = check_keys(parser, text, policy, max_depth); keys != kWritten) return keys;

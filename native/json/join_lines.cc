@@ -18,7 +18,7 @@ JoinedLines join_lines(Outliner& outliner, const uint8_t* text, size_t size, siz
     const LineCursor::Kind kind = line.next();
     if (kind == LineCursor::Kind::end || kind == LineCursor::Kind::too_long) break;
     if (kind == LineCursor::Kind::line) {
-      if (outliner.run(reinterpret_cast<const char*>(line.data()), line.size(), kNoDepthLimit, true) !=
+      if (outliner.check(reinterpret_cast<const char*>(line.data()), line.size(), kNoDepthLimit, true) !=
           OutlineStatus::ok)
         break;
       memcpy(out, line.data(), line.size());

@@ -4,8 +4,19 @@
 #include <cstring>
 
 namespace tailrace::json {
-OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8,
-                            char* copy) noexcept {
+
+OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy,
+                            SlotRoom room) noexcept {
+  return read<true>(data, size, max_depth, strict_utf8, copy, room);
+}
+
+OutlineStatus Outliner::check(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept {
+  return read<false>(data, size, max_depth, strict_utf8, nullptr, {});
+}
+
+template <bool keeps>
+OutlineStatus Outliner::read(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy,
+                             SlotRoom room) noexcept {
   slot_count_ = container_count_ = 0;
   if (size > kMaxOutlineBytes) return OutlineStatus::too_large;
   const auto piece = kernel().outline_piece;
@@ -15,20 +26,35 @@ OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, b
   g.size = size;
   g.max_depth = max_depth;
   g.tokens = tokens_;
+  g.slots = room.words;
   do {
     const size_t left = size - g.at;
     const size_t most = left < kPieceBytes ? left : kPieceBytes;
-    if (!slots_.reserve(size_t{g.written} + most + 64, g.written) ||
-        !containers_.reserve(size_t{g.container_count} + g.token_count + most, g.container_count))
+    const size_t slots = size_t{g.written} + most + 64;
+    if (slots > room.count) {
+      if (!slots_.reserve(slots, room.words ? 0 : g.written)) return OutlineStatus::no_memory;
+      // from here on in memory of our own
+      if (room.words && g.written) memcpy(slots_.data(), room.words, g.written * sizeof(uint32_t));
+      room = {};
+      g.slots = slots_.data();
+    }
+    if (!containers_.reserve(size_t{g.container_count} + g.token_count + most, g.container_count))
       return OutlineStatus::no_memory;
-    g.slots = slots_.data();
     g.containers = containers_.data();
     const bool right = piece(g);
     if (g.bad_utf8 && strict_utf8) return OutlineStatus::bad_utf8;
     if (!right) return OutlineStatus::bad;
+    if constexpr (!keeps) {
+      // of the slots that have been looked at the last one is asked for once more
+      const uint32_t passed = g.slot_count ? g.slot_count - 1 : 0;
+      g.written -= passed;
+      g.slot_count -= passed;
+      if (passed) memmove(g.slots, g.slots + passed, g.written * sizeof(uint32_t));
+    }
   } while (g.at < size);
-  slot_count_ = g.slot_count;
-  container_count_ = g.container_count;
+  slot_data_ = g.slots;
+  slot_count_ = keeps ? g.slot_count : 0;
+  container_count_ = keeps ? g.container_count : 0;
   escapes_ = g.escapes;
   ascii_ = !g.non_ascii;
   utf8_ = !g.bad_utf8;
@@ -36,12 +62,12 @@ OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, b
 }
 
 void Outliner::write(uint32_t* to) const noexcept {
-  if (slot_count_) memcpy(to, slots_.data(), slot_count_ * sizeof(uint32_t));
+  if (slot_count_ && to != slot_data_) memcpy(to, slot_data_, slot_count_ * sizeof(uint32_t));
   if (container_count_) memcpy(to + slot_count_, containers_.data(), container_count_ * sizeof(Container));
 }
 
 void Outliner::write_at(uint32_t* to, uint32_t offset) const noexcept {
-  const uint32_t* slots = slots_.data();
+  const uint32_t* slots = slot_data_;
   // what says that it is a container holds no offset
   for (uint32_t i = 0; i < slot_count_; i++) to[i] = slots[i] + (slots[i] < kContainer ? offset : 0);
   to += slot_count_;

@@ -86,6 +86,12 @@ struct OutlineState {
 /** The tokens of a piece and those of the last one that made no whole group. */
 constexpr size_t kOutlineTokens = kPieceBytes + 64 + 64;
 
+/** Words that the caller has for slots. */
+struct SlotRoom {
+  uint32_t* words = nullptr;
+  size_t count = 0;
+};
+
 /** Reusable; one owner. An outline lives until the next run. */
 class Outliner {
  public:
@@ -94,14 +100,17 @@ class Outliner {
   /**
    * Exactly the texts that JSON.parse takes, nested at most `max_depth` deep: a scalar is 0 deep. Bytes that
    * are not UTF-8 are bad_utf8 when `strict_utf8`, else they stand in strings and utf8() says so. What has
-   * been read of it stands in `copy` afterwards, if there is one.
+   * been read of it stands in `copy` afterwards, if there is one. Slots are written to `room` as long as
+   * those of a piece are sure to fit, which spares a large text as much memory again.
    */
-  OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8,
-                    char* copy = nullptr) noexcept;
+  OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy = nullptr,
+                    SlotRoom room = {}) noexcept;
+  /** Only whether: there is no outline afterwards, and no slots are kept. */
+  OutlineStatus check(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
 
   uint32_t slot_count() const noexcept { return slot_count_; }
   uint32_t container_count() const noexcept { return container_count_; }
-  const uint32_t* slots() const noexcept { return slots_.data(); }
+  const uint32_t* slots() const noexcept { return slot_data_; }
   const Container* containers() const noexcept { return containers_.data(); }
   /** Some string has a backslash. */
   bool escapes() const noexcept { return escapes_; }
@@ -118,8 +127,15 @@ class Outliner {
   void shrink() noexcept;
 
  private:
+  /** `keeps`: all slots, and not only those that will be looked at. */
+  template <bool keeps>
+  OutlineStatus read(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy,
+                     SlotRoom room) noexcept;
+
   uint8_t tokens_[kOutlineTokens];
   Buffer<uint32_t> slots_;
+  /** Where the slots of the last run stand: in slots_, or where the caller wanted them. */
+  const uint32_t* slot_data_ = nullptr;
   Buffer<Container> containers_;
   uint32_t slot_count_ = 0;
   uint32_t container_count_ = 0;

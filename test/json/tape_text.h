@@ -350,6 +350,7 @@ class Everything {
         std::string copy(size + 1, '\0');
         const OutlineStatus status = outliner_.run(text, size, kNoDepthLimit, strict, copy.data());
         if ((status == OutlineStatus::ok) != want) return "outline disagrees with scan()";
+        if (status != outliner_.check(text, size, kNoDepthLimit, strict)) return "check differs from outline";
         if (status != outliner_.run(text, size, kNoDepthLimit, strict))
           return "outline without a copy differs";
         if (want) {
@@ -359,6 +360,20 @@ class Everything {
             const std::string out = OutlineReader(cache_, outliner_, text, size).read();
             if (out != first_index) return "outline differs: " + out + " / " + first_index;
           }
+        }
+        std::vector<uint32_t> outline(outliner_.words());
+        outliner_.write(outline.data());
+        // room for none, for the first piece or two, for all
+        for (const size_t count : {size_t{1}, 2 * kPieceBytes, size + kPieceBytes + 64}) {
+          std::unique_ptr<uint32_t[]> room(new uint32_t[count]);
+          if (status != outliner_.run(text, size, kNoDepthLimit, strict, nullptr, {room.get(), count}))
+            return "outline in the caller's room differs";
+          if (want && outliner_.words() != outline.size())
+            return "outline in the caller's room is longer or shorter";
+          std::vector<uint32_t> other(outliner_.words());
+          outliner_.write(other.data());
+          if (want && other != outline) return "outline in the caller's room has other words";
+          if (want && count > size && outliner_.slots() != room.get()) return "the caller's room is not used";
         }
       }
       // a second trie would hide what depends on the first text's shapes, so each kernel has its own
