@@ -37,12 +37,14 @@ Napi::Value give_back(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, static_cast<double>(to - from));
 }
 
-/** preferHuge(bytes): asks for the whole huge pages in them; the offset of the first one, or where it would be. */
+/** preferHuge(bytes): asks for the whole huge pages in them; the offset of the first one, or where it would
+ * be. */
 Napi::Value prefer_huge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   void* at = nullptr;
   size_t bytes = 0;
-  // By the plain call: node-addon-api wants an ArrayBuffer behind a typed array, and here may be a shared one.
+  // By the plain call: node-addon-api wants an ArrayBuffer behind a typed array, and here may be a shared
+  // one.
   if (info.Length() < 1 ||
       napi_get_typedarray_info(env, info[0], nullptr, &bytes, &at, nullptr, nullptr) != napi_ok) {
     Napi::TypeError::New(env, "preferHuge(Uint8Array)").ThrowAsJavaScriptException();

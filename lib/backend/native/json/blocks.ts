@@ -1,7 +1,7 @@
 // Memory for lazy documents: a block holds a text and its outline. Blocks of closed documents are used again, because memory
 // that was written a moment ago is several times as fast as memory the system has just given; those of dropped documents are
-// garbage like anything else. Sizes are powers of two up to 64 MB; of those above 4 MB one of a size is kept, and not for long.
-// Larger blocks are made to measure.
+// garbage like anything else. Sizes are powers of two up to 4 MB; larger blocks are made to measure, and a few that were given
+// back lately are kept for a while.
 
 import { laterInBackground } from '../../background';
 import { largeBytes } from '../../large-memory';
@@ -20,10 +20,12 @@ export interface Block {
 }
 
 const kSmallestBits = 12;
-const kLargestBits = 26;
-/** Of each size; of larger ones a single one, until that time has passed. */
+const kLargestBits = 22;
+/** Of each size. */
 const kMostKept = 4;
-const kLargeBits = 22;
+/** Of larger ones, of up to so many bytes, and for so long. */
+const kMostLarge = 2;
+const kLargeBytes = 64 << 20;
 const kLargeMs = 1000;
 
 const kept: Block[][] = Array.from({ length: kLargestBits + 1 }, () => []);
@@ -34,34 +36,49 @@ function make(size: number): Block {
   return { bytes, words: new Uint32Array(bytes.buffer, bytes.byteOffset, size >>> 2), users: 1 };
 }
 
+let large: Block[] = [];
+let leaving = false;
+
+/** One that is not much larger than needed, or a new one. */
+function takeLarge(size: number): Block {
+  const at = large.findIndex(({ bytes }) => bytes.length >= size && bytes.length <= size * 1.5);
+  const [block] = at < 0 ? [] : large.splice(at, 1);
+  return block ?? make(Math.ceil(size / 4096) * 4096);
+}
+
+function giveLarge(block: Block): void {
+  if (block.bytes.length > kLargeBytes) return;
+  if (large.length === kMostLarge) large.shift();
+  large.push(block);
+  if (leaving) return;
+  leaving = true;
+  laterInBackground(() => {
+    leaving = false;
+    large = [];
+  }, kLargeMs);
+}
+
 export function takeBlock(size: number): Block {
+  if (size > 1 << kLargestBits) {
+    const block = takeLarge(size);
+    block.users = 1;
+    return block;
+  }
   const bits = size <= 1 << kSmallestBits ? kSmallestBits : 32 - Math.clz32(size - 1);
-  if (bits > kLargestBits || size > 1 << kLargestBits) return make(Math.ceil(size / 4096) * 4096);
   const block = (kept[bits] as Block[]).pop();
   if (block === undefined) return make(1 << bits);
   block.users = 1;
   return block;
 }
 
-let leaving = false;
-
-function leaveSoon(): void {
-  if (leaving) return;
-  leaving = true;
-  laterInBackground(() => {
-    leaving = false;
-    for (let bits = kLargeBits + 1; bits <= kLargestBits; bits++) (kept[bits] as Block[]).length = 0;
-  }, kLargeMs);
-}
-
 /** One user less; the last gives it back. */
 export function giveBlock(block: Block): void {
   if (--block.users > 0) return;
   const size = block.bytes.length;
-  const bits = 31 - Math.clz32(size);
-  if (size !== 1 << bits || bits > kLargestBits) return;
-  const list = kept[bits] as Block[];
-  if (list.length >= (bits > kLargeBits ? 1 : kMostKept)) return;
-  list.push(block);
-  if (bits > kLargeBits) leaveSoon();
+  if (size > 1 << kLargestBits) {
+    giveLarge(block);
+    return;
+  }
+  const list = kept[31 - Math.clz32(size)] as Block[];
+  if (list.length < kMostKept) list.push(block);
 }
