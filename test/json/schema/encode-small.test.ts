@@ -201,6 +201,24 @@ test('lists at the top, and of lists', () => {
     assert.is(written(write as WriteSmall, value), undefined, JSON.stringify(value));
 });
 
+test('integers of every length', () => {
+  const { write } = made({ type: 'array', items: int });
+  assert.ok(write);
+  const edges = Array.from({ length: 10 }, (_, digits) => 10 ** digits).flatMap((ten) => [
+    ten - 1,
+    ten,
+    ten + 1,
+  ]);
+  const all = [...edges, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, -0, 1e21];
+  for (const value of [...all, ...all.map((one) => -one)])
+    assert.is(written(write, [value]), JSON.stringify([value]), `${value}`);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.integer(), fc.maxSafeInteger()), { maxLength: 20 }), (list) => {
+      assert.is(written(write, list), JSON.stringify(list));
+    }),
+  );
+});
+
 test('what all objects inherit ends it', () => {
   const { write } = made(kOrder);
   try {

@@ -88,6 +88,18 @@ function text(value: string, p: number, bytes: Uint8Array, end: number): number 
   return p + 1;
 }
 
+/** The two digits of each number below 100, the first one in the low byte. */
+const kPairs = Uint16Array.from({ length: 100 }, (_, i) => 0x3030 | ((i / 10) | 0) | ((i % 10) << 8));
+
+/** Decimal digits of an integer from 0 to 2^31 - 1. */
+function digitsOf(value: number): number {
+  if (value < 100) return value < 10 ? 1 : 2;
+  if (value < 10_000) return value < 1000 ? 3 : 4;
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6;
+  if (value < 100_000_000) return value < 10_000_000 ? 7 : 8;
+  return value < 1_000_000_000 ? 9 : 10;
+}
+
 /** A finite number. */
 function number(value: number, p: number, bytes: Uint8Array): number {
   if ((value | 0) !== value || value === -0x80000000) return ascii(`${value}`, p, bytes);
@@ -96,14 +108,21 @@ function number(value: number, p: number, bytes: Uint8Array): number {
     bytes[p++] = 0x2d;
     rest = -rest;
   }
-  let digits = 1;
-  for (let ten = 10; ten <= rest; ten *= 10) digits++;
-  for (let at = p + digits - 1; at >= p; at--) {
-    const tenth = (rest / 10) | 0;
-    bytes[at] = 0x30 + (rest - tenth * 10);
-    rest = tenth;
+  const end = p + digitsOf(rest);
+  // from the last two on
+  let at = end;
+  while (rest >= 100) {
+    const hundreds = (rest / 100) | 0;
+    const pair = kPairs[rest - hundreds * 100] as number;
+    at -= 2;
+    bytes[at] = pair;
+    bytes[at + 1] = pair >> 8;
+    rest = hundreds;
   }
-  return p + digits;
+  const pair = kPairs[rest] as number;
+  if (rest >= 10) bytes[at - 2] = pair;
+  bytes[at - 1] = pair >> 8;
+  return end;
 }
 
 /** Whatever is no object and has rules of its own. */
