@@ -55,7 +55,7 @@ export async function read<T = unknown>(body: JsonStream, options: ReadOptions =
       throw new InvalidArgument('chunk', 'of one kind: strings or bytes', chunk);
   }
   if (decoder !== undefined) {
-    if (texts.length === 0) return decoder.parse(joined(bytes, size)) as T;
+    if (texts.length === 0) return decoder.parse(Buffer.concat(bytes, size)) as T;
     const text = texts.join('');
     // one of ours takes strings too, and tells offsets in their units
     return decoder.parse(manyOf.has(decoder.parse) ? (text as never) : Buffer.from(text)) as T;

@@ -127,7 +127,7 @@ Status outline_into(json::Outliner& outliner, json::Parser& parser, Bytes text, 
 }
 
 /** outline(bytes, start, end, policy, maxDepth, block, info): Status. Copies text and outline into the block.
- */
+ * Where there is no room for it the outline is kept for writeOutline(), and so must the block be. */
 napi_value outline(napi_env env, napi_callback_info callback) {
   size_t argc = 7;
   napi_value argv[7];
@@ -140,8 +140,24 @@ napi_value outline(napi_env env, napi_callback_info callback) {
   napi_get_value_uint32(env, argv[4], &max_depth);
   Status status = outline_into(d.outliner, d.parser, text, policy, max_depth, bytes_of(env, argv[5]),
                                info_of(env, argv[6]));
-  d.outliner.shrink();
+  if (status != kNoRoom) d.outliner.shrink();
   return int_value(env, status);
+}
+
+/** writeOutline(block, textBytes): Status. The outline that outline() found no room for, behind its text,
+ * which is in the block already. */
+napi_value write_outline(napi_env env, napi_callback_info callback) {
+  size_t argc = 2;
+  napi_value argv[2];
+  DocumentLocal& d = arguments_of<DocumentLocal>(env, callback, &argc, argv);
+  const Bytes block = bytes_of(env, argv[0]);
+  double text_bytes = 0;
+  napi_get_value_double(env, argv[1], &text_bytes);
+  const size_t at = words_at(static_cast<size_t>(text_bytes));
+  if (block.size < at + d.outliner.words() * sizeof(uint32_t)) return int_value(env, kNoRoom);
+  d.outliner.write(reinterpret_cast<uint32_t*>(block.data + at));
+  d.outliner.shrink();
+  return int_value(env, kWritten);
 }
 
 /**
@@ -386,9 +402,15 @@ void add_json_documents(Napi::Env env, Napi::Object json) {
   const struct {
     const char* name;
     napi_callback function;
-  } functions[] = {{"find", find},         {"outline", outline},       {"outlineAsync", outline_async},
-                   {"check", check},       {"lines", lines},           {"outlineLines", outline_lines},
-                   {"minifyText", minify}, {"linesEnded", lines_ended}};
+  } functions[] = {{"find", find},
+                   {"outline", outline},
+                   {"outlineAsync", outline_async},
+                   {"writeOutline", write_outline},
+                   {"check", check},
+                   {"lines", lines},
+                   {"outlineLines", outline_lines},
+                   {"minifyText", minify},
+                   {"linesEnded", lines_ended}};
   for (const auto& entry : functions) {
     export_function(env, json, entry.name, entry.function, d);
   }

@@ -45,7 +45,7 @@ OutlineStatus Outliner::read(const char* data, size_t size, uint32_t max_depth, 
     if (g.bad_utf8 && strict_utf8) return OutlineStatus::bad_utf8;
     if (!right) return OutlineStatus::bad;
     if constexpr (!keeps) {
-      // of the slots that have been looked at the last one is asked for once more
+      // Slots that have been looked at are not needed again, but a bracket looks at the slot before its own.
       const uint32_t passed = g.slot_count ? g.slot_count - 1 : 0;
       g.written -= passed;
       g.slot_count -= passed;
@@ -80,6 +80,8 @@ void Outliner::write_at(uint32_t* to, uint32_t offset) const noexcept {
 }
 
 void Outliner::shrink() noexcept {
+  slot_count_ = container_count_ = 0;
+  slot_data_ = nullptr;
   constexpr size_t kKept = 1u << 18;
   if (slots_.capacity() > kKept) slots_.release();
   if (containers_.capacity() > kKept) containers_.release();

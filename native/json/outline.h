@@ -86,7 +86,10 @@ struct OutlineState {
 /** The tokens of a piece and those of the last one that made no whole group. */
 constexpr size_t kOutlineTokens = kPieceBytes + 64 + 64;
 
-/** Words that the caller has for slots. */
+/**
+ * Words that the caller has for slots: kPieceBytes + 64 more than there are of them, if all shall come there
+ * at once.
+ */
 struct SlotRoom {
   uint32_t* words = nullptr;
   size_t count = 0;
@@ -123,7 +126,7 @@ class Outliner {
   void write(uint32_t* to) const noexcept;
   /** The same for a text that stands at an offset of a larger one: offsets are those of the larger. */
   void write_at(uint32_t* to, uint32_t offset) const noexcept;
-  /** Gives back what a large text needed. */
+  /** Forgets the outline and gives back what a large text needed. */
   void shrink() noexcept;
 
  private:

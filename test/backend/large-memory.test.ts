@@ -4,13 +4,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  type AskForHugePages,
-  askBy,
   joined,
   largeBytes,
   largeDoubles,
   largeWords,
+  type PreferHugePages,
   preferHugePages,
+  setPreferHugePages,
 } from '../../lib/backend/large-memory';
 import { loadAddon } from '../../lib/backend/load';
 
@@ -46,10 +46,21 @@ function check(): void {
 
 test('nobody asks', check);
 
+test('pieces that have changed since they were counted', () => {
+  for (const length of [3, kLarge / 2]) {
+    const piece = (value: number, size = length) => new Uint8Array(size).fill(value);
+    const same = (pieces: Uint8Array[], size: number) =>
+      assert.ok(joined(pieces, size).equals(Buffer.concat(pieces, size)));
+    same([piece(1), piece(2), piece(3)], 3 * length);
+    same([piece(1), piece(2, length - 1), piece(3)], 3 * length);
+    same([piece(1), piece(2, length + 2), piece(3), piece(4)], 3 * length);
+  }
+});
+
 test('memory begins where the first huge page does, and the last one is had whole', () => {
   const asked: Uint8Array[] = [];
   const offsets = [0, 8, 4096, kHuge - 4096];
-  askBy((memory) => {
+  setPreferHugePages((memory) => {
     asked.push(memory);
     return offsets[asked.length % offsets.length] as number;
   });
@@ -82,8 +93,8 @@ function askedFor(): number {
 const load = loadAddon();
 if (load.state === 'loaded') {
   test('the core asks', () => {
-    const { preferHuge } = load.addon.memory as { preferHuge: AskForHugePages };
-    askBy(preferHuge);
+    const { preferHuge } = load.addon.memory as { preferHuge: PreferHugePages };
+    setPreferHugePages(preferHuge);
     // nothing has really been asked for so far
     const large = largeBytes(8 * kHuge);
     if (existsSync('/sys/kernel/mm/transparent_hugepage/enabled')) {

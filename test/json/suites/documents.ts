@@ -260,6 +260,34 @@ export function documentsSuite(name: string, json: typeof Json): Test {
     }
   });
 
+  test('texts whose outline is longer than they are', async () => {
+    const shapes: ((n: number) => string)[] = [
+      (n) => `[1${',1'.repeat(n)}]`,
+      (n) => `[[]${',[]'.repeat(n)}]`,
+      (n) => `${'['.repeat(n + 1)}${']'.repeat(n + 1)}`,
+      (n) => `{"a":${'{"a":'.repeat(n)}{}${'}'.repeat(n)}}`,
+      (n) => `["${'x'.repeat(n)}"]`,
+    ];
+    for (const size of [0, 1, 20, 2000, 60_000, 3_000_000]) {
+      for (const shape of shapes) {
+        // JSON.stringify's stack ends the deep ones
+        const text = shape(shape === shapes[2] || shape === shapes[3] ? Math.min(size, 1000) : size);
+        const [one, two] = [json.open(Buffer.from(text)), await json.openAsync(Buffer.from(text))];
+        const again = json.open('[1]');
+        for (const document of [one, two]) {
+          assert.strictEqual(document.root.raw().toString(), text);
+          assert.strictEqual(JSON.stringify(document.root.toJS()), text);
+          document.close();
+        }
+        assert.strictEqual(again.get('/0'), 1);
+        assert.throws(() => json.open(Buffer.from(`${text.slice(0, -1)},`)), { name: 'JsonSyntaxError' });
+        await assert.rejects(json.openAsync(Buffer.from(`${text.slice(0, -1)},`)), {
+          name: 'JsonSyntaxError',
+        });
+      }
+    }
+  });
+
   test('raw is the source text, byte for byte', () => {
     for (const document of both('\n{ "a" : [ 1.50 , "\\u00e9é" ] , "b":-0.0e+1,"c" :{ } }\t')) {
       assert.strictEqual(

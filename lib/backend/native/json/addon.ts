@@ -65,7 +65,9 @@ export interface AddonJson {
     block: Uint8Array,
     info: Uint32Array,
   ): number;
-  /** The same on another thread, for a text that stands in the block already. */
+  /** After kNoRoom: the same outline into a block that has room for it and the text in it. */
+  writeOutline(block: Uint8Array, textBytes: number): number;
+  /** As outline() on another thread, for a text that stands in the block already. */
   outlineAsync(
     block: Uint8Array,
     textBytes: number,

@@ -23,9 +23,9 @@ const kSmallestBits = 12;
 const kLargestBits = 22;
 /** Of each size. */
 const kMostKept = 4;
-/** Of larger ones, of up to so many bytes, and for so long. */
+/** Of larger ones, of up to so many bytes, and at most for so long. */
 const kMostLarge = 2;
-const kLargeBytes = 64 << 20;
+const kMostLargeBytes = 64 << 20;
 const kLargeMs = 1000;
 
 const kept: Block[][] = Array.from({ length: kLargestBits + 1 }, () => []);
@@ -47,7 +47,7 @@ function takeLarge(size: number): Block {
 }
 
 function giveLarge(block: Block): void {
-  if (block.bytes.length > kLargeBytes) return;
+  if (block.bytes.length > kMostLargeBytes) return;
   if (large.length === kMostLarge) large.shift();
   large.push(block);
   if (leaving) return;

@@ -18,10 +18,11 @@ export interface Documents {
   openLines: JsonBackend['openLines'];
 }
 
-/** Most texts have less than half a byte of outline a byte; lists of short numbers have more, and come again. */
-const kUsual = 1.5;
-let usual = kUsual;
-const blockFor = (textBytes: number): Block => takeBlock(Math.ceil(textBytes * usual) + 64);
+/** Most texts have less than half a byte of outline a byte. */
+const blockFor = (textBytes: number): Block => takeBlock(textBytes + (textBytes >>> 1) + 64);
+
+/** What the core wants free behind slots that are to be written where they stay (SlotRoom in native/json/outline.h). */
+const kSlotSlack = 4 * (8192 + 64);
 
 /** The core's heap is at its limit, or the system refused. */
 const outOfMemory = (): Error =>
@@ -41,11 +42,6 @@ export function createDocuments(
   /** Bytes of a block that holds the text and the outline `told` tells of. */
   const needed = (textBytes: number, told: Uint32Array): number =>
     Math.ceil(textBytes / 4) * 4 + 4 * ((told[0] as number) + 3 * (told[1] as number));
-
-  /** After a text that found room. */
-  function settle(textBytes: number, told: Uint32Array): void {
-    if (usual !== kUsual) usual = Math.max(kUsual, needed(textBytes, told) / textBytes);
-  }
 
   function documentOf(
     block: Block,
@@ -71,16 +67,17 @@ export function createDocuments(
     let block = blockFor(size);
     let status = native.outline(bytes, 0, size, policy, depth, block.bytes, info);
     if (status === kNoRoom) {
+      // the outline is there, partly in the block that is too small
+      const larger = takeBlock(needed(size, info));
+      larger.bytes.set(block.bytes.subarray(0, size));
+      status = native.writeOutline(larger.bytes, size);
       giveBlock(block);
-      usual = 2 * kUsual;
-      block = takeBlock(needed(size, info));
-      status = native.outline(bytes, 0, size, policy, depth, block.bytes, info);
+      block = larger;
     }
     if (status !== 0) {
       giveBlock(block);
       throw status === kOutlineNoMemory ? outOfMemory() : failure(input, options);
     }
-    settle(size, info);
     return documentOf(block, size, info, options);
   }
 
@@ -101,16 +98,12 @@ export function createDocuments(
         options?.maxDepth ?? kJsonNoDepthLimit,
         told,
       );
-      if (status === 0) {
-        settle(size, told);
-        return documentOf(block, size, told, options);
-      }
+      if (status === 0) return documentOf(block, size, told, options);
       // the input may have changed since: what was read is the copy
       const text = block.bytes.subarray(0, size);
       if (status === kOutlineNoMemory) throw outOfMemory();
       if (status !== kNoRoom) throw failure(typeof input === 'string' ? input : text, options);
-      usual = 2 * kUsual;
-      const larger = takeBlock(needed(size, told));
+      const larger = takeBlock(needed(size, told) + kSlotSlack);
       larger.bytes.set(text);
       giveBlock(block);
       block = larger;

@@ -4,7 +4,7 @@
 import { constants } from 'node:buffer';
 import { type JsonBackend, type JsonParseOptions, kJsonNoDepthLimit } from '../../contract';
 import { exact, parseBytes, parseString } from '../../json/parse';
-import { type AskForHugePages, askBy } from '../../large-memory';
+import { type PreferHugePages, setPreferHugePages } from '../../large-memory';
 import type { NativeAddon } from '../../load';
 import { kWorthBytes, scavengeSoon } from '../scavenge';
 import {
@@ -74,7 +74,7 @@ export function create(addon: NativeAddon): JsonBackend {
 
 function make(addon: NativeAddon): JsonBackend {
   const native = addon.json as AddonJson;
-  askBy((addon.memory as { preferHuge: AskForHugePages }).preferHuge);
+  setPreferHugePages((addon.memory as { preferHuge: PreferHugePages }).preferHuge);
   // loaded when first used: it needs node:crypto, which alone takes longer than a first parse may
   let loaded: JsonBackend | undefined;
   const fallback = (): JsonBackend => {
