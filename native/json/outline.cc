@@ -5,6 +5,33 @@
 
 namespace tailrace::json {
 
+namespace {
+
+/** Of a check: containers that are open take the places of those that are closed. */
+void forget_closed(OutlineState& g) noexcept {
+  constexpr uint32_t kNone = OutlineState::kNone;
+  // the links, which go outwards, are turned round: a container moves to a lower number, where another that
+  // is open may stand until it has moved itself
+  uint32_t outermost = kNone;
+  for (uint32_t at = g.top; at != kNone;) {
+    const uint32_t around = g.containers[at].end;
+    g.containers[at].end = outermost;
+    outermost = at;
+    at = around;
+  }
+  uint32_t count = 0;
+  for (uint32_t at = outermost; at != kNone; count++) {
+    const uint32_t inside = g.containers[at].end;
+    g.containers[count] = g.containers[at];
+    g.containers[count].end = count ? count - 1 : kNone;
+    at = inside;
+  }
+  g.container_count = count;
+  g.top = count ? count - 1 : kNone;
+}
+
+}  // namespace
+
 OutlineStatus Outliner::run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy,
                             SlotRoom room) noexcept {
   return read<true>(data, size, max_depth, strict_utf8, copy, room);
@@ -27,6 +54,7 @@ OutlineStatus Outliner::read(const char* data, size_t size, uint32_t max_depth, 
   g.max_depth = max_depth;
   g.tokens = tokens_;
   g.slots = room.words;
+  [[maybe_unused]] size_t most_containers = kPieceBytes;  // of a check
   do {
     const size_t left = size - g.at;
     const size_t most = left < kPieceBytes ? left : kPieceBytes;
@@ -45,11 +73,15 @@ OutlineStatus Outliner::read(const char* data, size_t size, uint32_t max_depth, 
     if (g.bad_utf8 && strict_utf8) return OutlineStatus::bad_utf8;
     if (!right) return OutlineStatus::bad;
     if constexpr (!keeps) {
-      // Slots that have been looked at are not needed again, but a bracket looks at the slot before its own.
+      // Slots that have been looked at are not needed again, but a bracket reads the one before its own.
       const uint32_t passed = g.slot_count ? g.slot_count - 1 : 0;
       g.written -= passed;
       g.slot_count -= passed;
       if (passed) memmove(g.slots, g.slots + passed, g.written * sizeof(uint32_t));
+      if (g.container_count > most_containers) {
+        forget_closed(g);
+        most_containers = 2 * size_t{g.container_count} + kPieceBytes;
+      }
     }
   } while (g.at < size);
   slot_data_ = g.slots;

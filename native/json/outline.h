@@ -108,7 +108,7 @@ class Outliner {
    */
   OutlineStatus run(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy = nullptr,
                     SlotRoom room = {}) noexcept;
-  /** Only whether: there is no outline afterwards, and no slots are kept. */
+  /** Only whether: there is no outline afterwards, and the memory it takes grows with depth alone. */
   OutlineStatus check(const char* data, size_t size, uint32_t max_depth, bool strict_utf8) noexcept;
 
   uint32_t slot_count() const noexcept { return slot_count_; }
@@ -130,7 +130,6 @@ class Outliner {
   void shrink() noexcept;
 
  private:
-  /** `keeps`: all slots, and not only those that will be looked at. */
   template <bool keeps>
   OutlineStatus read(const char* data, size_t size, uint32_t max_depth, bool strict_utf8, char* copy,
                      SlotRoom room) noexcept;

@@ -252,3 +252,44 @@ TEST_CASE("runs of numbers and of points: what ends them, and the edges of piece
     REQUIRE(everything.compare(text.data(), text.size()) == "");
   }
 }
+
+TEST_CASE(
+    "a check, which forgets what is closed, and an outline: many containers, deep and shallow in turn") {
+  tailrace::memory::Cache cache;
+  Outliner outliner(cache);
+  const uint64_t seeds = static_cast<uint64_t>(tailrace::test_times(40));
+  for (uint64_t seed = 1; seed <= seeds; seed++) {
+    Maker maker(seed);
+    std::string text = "[", closing = "]";
+    const size_t containers = 20'000 + maker.below(60'000);
+    for (size_t made = 1; !closing.empty();) {
+      // long ways up and down, so that some of what is open has stood there for many pieces
+      const bool up = maker.below(10) < (made / 5'000 % 2 ? 4 : 6);
+      if (made < containers && (up || closing.size() == 1)) {
+        if (text.back() != '[' && text.back() != '{') text += ',';
+        if (closing.back() == '}') text += "\"k\":";
+        const bool object = maker.below(2);
+        text += object ? '{' : '[';
+        closing += object ? '}' : ']';
+        made++;
+      } else {
+        text += closing.back();
+        closing.pop_back();
+      }
+    }
+    for (int round = 0; round < 6; round++) {
+      std::string changed = text;
+      if (round > 0) changed[maker.below(changed.size())] = "[]{},:1\" "[maker.below(9)];
+      for (int isa = 0; isa < static_cast<int>(tailrace::cpu::Isa::count_); isa++) {
+        if (!tailrace::cpu::supports(static_cast<tailrace::cpu::Isa>(isa))) continue;
+        REQUIRE(choose_kernel(static_cast<tailrace::cpu::Isa>(isa)));
+        CAPTURE(seed);
+        CAPTURE(round);
+        CAPTURE(isa);
+        const OutlineStatus status = outliner.run(changed.data(), changed.size(), kNoDepthLimit, true);
+        if (round == 0) REQUIRE(status == OutlineStatus::ok);
+        REQUIRE(outliner.check(changed.data(), changed.size(), kNoDepthLimit, true) == status);
+      }
+    }
+  }
+}
