@@ -374,7 +374,7 @@ class Everything {
           std::vector<uint32_t> other(outliner_.words());
           outliner_.write(other.data());
           if (want && other != outline) return "outline in the caller's room has other words";
-          if (want && count > slots && count > kPieceBytes * 2 && outliner_.slots() != room.get())
+          if (want && count == slots + kPieceBytes + 64 && outliner_.slots() != room.get())
             return "the caller's room is not used";
         }
       }
